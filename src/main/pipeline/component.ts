@@ -1,12 +1,12 @@
 /** The contract that every receiver, processor, exporter and extension keeps, and the seam between stages. Main thread. */
 
-import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import type { Arena } from '../arena/arena.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Prng } from '../../shared/prng.ts';
-import type { FieldSchema } from '../config/fields.ts';
+import type { Arena } from '../arena/arena.ts';
 import type { ConfigFault } from '../config/config-fault.ts';
+import type { FieldSchema } from '../config/fields.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { ConsumeOutcome } from './consume-outcome.ts';
 
 /** `type` or `type/name`, as in the Collector's YAML. `type` is canonical (an alias is resolved); `text` is as written. */
