@@ -1,0 +1,119 @@
+/** The way of one request that all transports share: bytes into the arena, validation, the pipeline, the account. Main thread. */
+
+import { KernelError } from '../../../shared/arena/rows.ts';
+import type { Kernel } from '../../../shared/kernel.ts';
+import type { ComponentSettings, RequestMetadata, TracesConsumer, TracesPayload } from '../../pipeline/component.ts';
+import { accepted, type ConsumeOutcome, GrpcStatus, refusedPermanent, refusedRetryable } from '../../pipeline/consume-outcome.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { BoundCounter } from '../../telemetry/metrics.ts';
+import { type ReceiveBuffer, ReceiveBuffers } from './receive-buffers.ts';
+
+export type IntakeTransport = 'grpc' | 'http';
+
+/** Why a request never reached the pipeline. */
+export type RefusalReason = 'malformed' | 'no_memory' | 'too_large' | 'compression' | 'unauthenticated' | 'protocol';
+const refusalReasons = [
+  'malformed',
+  'no_memory',
+  'too_large',
+  'compression',
+  'unauthenticated',
+  'protocol',
+] as const satisfies readonly RefusalReason[];
+
+const retryWhenFullMs = 1_000;
+
+const faultTexts: Record<number, string> = {
+  [KernelError.truncated]: 'a field reaches past the end of its message',
+  [KernelError.varint]: 'a varint is longer than ten bytes',
+  [KernelError.wireType]: 'a field has a wire type that is reserved or not the one of its declaration',
+  [KernelError.fieldNumber]: 'a field number is zero',
+  [KernelError.traceIdLength]: 'a trace id is not 16 bytes long',
+  [KernelError.spanIdLength]: 'a span id is not 8 bytes long',
+  [KernelError.depth]: 'attribute values are nested deeper than 128',
+};
+
+/** One per transport of a receiver. */
+export class Intake {
+  readonly #next: TracesConsumer;
+  readonly #kernel: Kernel;
+  readonly #buffers: ReceiveBuffers;
+  readonly #logger: Logger;
+  readonly #acceptedSpans: BoundCounter;
+  readonly #refusedSpans: BoundCounter;
+  readonly #failedSpans: BoundCounter;
+  readonly #refusals: ReadonlyMap<RefusalReason, BoundCounter>;
+
+  constructor(settings: ComponentSettings, next: TracesConsumer, transport: IntakeTransport) {
+    const attributes = { receiver: settings.id.text, transport };
+    this.#next = next;
+    this.#kernel = settings.arena.kernel;
+    this.#buffers = ReceiveBuffers.of(settings.arena);
+    this.#logger = settings.logger;
+    this.#acceptedSpans = settings.metrics.counter('otelcol_receiver_accepted_spans', attributes);
+    this.#refusedSpans = settings.metrics.counter('otelcol_receiver_refused_spans', attributes);
+    this.#failedSpans = settings.metrics.counter('otelcol_receiver_failed_spans', attributes);
+    this.#refusals = new Map(
+      refusalReasons.map((reason) => [reason, settings.metrics.counter('ringtail_receiver_refused_requests', { ...attributes, reason })]),
+    );
+    // The series exist from the first scrape on, as in the Collector.
+    this.#failedSpans.add(0);
+  }
+
+  /**
+   * Takes one complete, uncompressed ExportTraceServiceRequest.
+   *
+   * Shape:  `chunks` together are `byteLength` bytes; they are free again when the call returns its promise.
+   * Errors: none thrown; everything expected is an outcome.
+   */
+  async export(chunks: readonly Uint8Array[], byteLength: number, metadata: RequestMetadata | undefined): Promise<ConsumeOutcome> {
+    if (byteLength === 0) return accepted;
+    const buffer = this.#buffers.take(byteLength);
+    if (buffer === undefined) {
+      this.countRefusal('no_memory');
+      return refusedRetryable('no memory for the request: the arena is full', {
+        code: GrpcStatus.resourceExhausted,
+        retryAfterMs: retryWhenFullMs,
+      });
+    }
+    let position = 0;
+    for (let index = 0; index < chunks.length; index++) {
+      buffer.bytes.set(chunks[index]!, position);
+      position += chunks[index]!.length;
+    }
+    try {
+      return await this.#consume(buffer, metadata);
+    } finally {
+      this.#buffers.give(buffer);
+    }
+  }
+
+  /** Counts a request that ends before the pipeline sees it. */
+  countRefusal(reason: RefusalReason): void {
+    this.#refusals.get(reason)!.add(1);
+  }
+
+  async #consume(buffer: ReceiveBuffer, metadata: RequestMetadata | undefined): Promise<ConsumeOutcome> {
+    const spanCount = this.#buffers.validate(buffer);
+    if (spanCount === 0) return accepted;
+    if (spanCount < 0) {
+      this.countRefusal('malformed');
+      const what = faultTexts[this.#kernel.errorCode()] ?? `fault ${this.#kernel.errorCode()}`;
+      return refusedPermanent(`malformed request: byte ${this.#kernel.errorOffset()}: ${what}`, GrpcStatus.invalidArgument);
+    }
+    const payload: TracesPayload =
+      metadata === undefined ? { bytes: buffer.bytes, spanCount } : { bytes: buffer.bytes, spanCount, metadata };
+    let outcome: ConsumeOutcome;
+    try {
+      outcome = await this.#next.consume(payload);
+    } catch (error) {
+      // A stage broke its promise never to throw; the client learns that its spans are not taken, and the process goes on.
+      this.#logger.error({ err: error }, 'pipeline failed on a request');
+      this.#failedSpans.add(spanCount);
+      return refusedPermanent('internal error in the pipeline');
+    }
+    if (outcome.kind === 'accepted') this.#acceptedSpans.add(spanCount);
+    else this.#refusedSpans.add(spanCount);
+    return outcome;
+  }
+}

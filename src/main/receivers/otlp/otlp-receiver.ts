@@ -1,0 +1,114 @@
+/** The `otlp` receiver: gRPC and HTTP servers in front of one pipeline, started and ended together. Main thread. */
+
+import {
+  type ComponentSettings,
+  type DrainReport,
+  nothingLost,
+  type Receiver,
+  type ReceiverType,
+  type TracesConsumer,
+} from '../../pipeline/component.ts';
+import { isServerAuthenticator, type ServerAuthenticator } from '../../pipeline/server-authenticator.ts';
+import type { ListenAddress } from '../../transport/listen-address.ts';
+import { activeProtocols, checkOtlpReceiver, type OtlpReceiverConfig, otlpReceiverSchema } from './config.ts';
+import { grpcJsServer } from './grpc-js-server.ts';
+import type { GrpcServerFactory } from './grpc-server.ts';
+import { Intake } from './intake.ts';
+
+/** A listener could not be set up: which one, where, and why. */
+export class OtlpStartError extends Error {
+  readonly code = 'OTLP_START';
+}
+
+interface Listener {
+  readonly protocol: 'grpc' | 'http';
+  readonly endpoint: string;
+  start(): Promise<ListenAddress>;
+  drain(deadlineMs: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export class OtlpReceiver implements Receiver {
+  readonly #settings: ComponentSettings;
+  /** In the order in which they end: HTTP first, then gRPC, as in the Collector. */
+  readonly #listeners: Listener[] = [];
+  readonly #addresses = new Map<'grpc' | 'http', ListenAddress>();
+  #draining: Promise<DrainReport> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(settings: ComponentSettings, config: OtlpReceiverConfig, next: TracesConsumer, grpcServer: GrpcServerFactory = grpcJsServer) {
+    this.#settings = settings;
+    const { grpc } = activeProtocols(config);
+    if (grpc !== undefined) {
+      const intake = new Intake(settings, next, 'grpc');
+      const transport = grpcServer({
+        config: grpc,
+        clock: settings.clock,
+        prng: settings.prng,
+        logger: settings.logger,
+        authenticator: this.#authenticator(grpc.auth),
+        exportTraces: (chunks, byteLength, metadata) => intake.export(chunks, byteLength, metadata),
+        countRefusal: (reason) => intake.countRefusal(reason),
+      });
+      this.#listeners.push({
+        protocol: 'grpc',
+        endpoint: grpc.endpoint,
+        start: () => transport.start(),
+        drain: (deadlineMs) => transport.drain(deadlineMs),
+        stop: () => transport.stop(),
+      });
+    }
+  }
+
+  /** Where the receiver listens, port 0 resolved; undefined when the protocol is off or not started. */
+  address(protocol: 'grpc' | 'http'): ListenAddress | undefined {
+    return this.#addresses.get(protocol);
+  }
+
+  async start(): Promise<void> {
+    for (const listener of this.#listeners) {
+      try {
+        const address = await listener.start();
+        this.#addresses.set(listener.protocol, address);
+        this.#settings.logger.info({ protocol: listener.protocol, ...address }, 'listening for OTLP');
+      } catch (error) {
+        await this.stop();
+        const message = `failed to start the ${listener.protocol} server on ${listener.endpoint}: ${(error as Error).message}`;
+        throw new OtlpStartError(message, { cause: error });
+      }
+    }
+  }
+
+  drain(deadlineMs: number): Promise<DrainReport> {
+    this.#draining ??= this.#drain(deadlineMs);
+    return this.#draining;
+  }
+
+  async #drain(deadlineMs: number): Promise<DrainReport> {
+    for (const listener of this.#listeners) await listener.drain(deadlineMs);
+    // A call that is cut was never acknowledged, so its spans are still the client's.
+    return nothingLost;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= Promise.all(this.#listeners.map((listener) => listener.stop())).then(() => undefined);
+    return this.#stopping;
+  }
+
+  #authenticator(auth: { readonly authenticator: { readonly text: string } } | undefined): ServerAuthenticator | undefined {
+    if (auth === undefined) return undefined;
+    const id = auth.authenticator.text;
+    const extension = this.#settings.extension(id);
+    if (extension === undefined) throw new OtlpStartError(`failed to resolve authenticator "${id}": authenticator not found`);
+    if (!isServerAuthenticator(extension)) throw new OtlpStartError(`requested authenticator "${id}" is not a server authenticator`);
+    return extension;
+  }
+}
+
+export const otlpReceiverType: ReceiverType<OtlpReceiverConfig> = {
+  kind: 'receiver',
+  type: 'otlp',
+  schema: otlpReceiverSchema,
+  check: checkOtlpReceiver,
+  create: (settings, config, next) => new OtlpReceiver(settings, config, next),
+};
