@@ -15,12 +15,15 @@ export interface Kernel {
   errorOffset(): number;
   errorCode(): number;
   splitBytesMax(): number;
+  /** Whether each span of the bytes validated last begins with its only trace id (what SDKs write). Lets `split` take it from there; belongs to those bytes and may be kept with them. */
+  uniform(): boolean;
   /**
    * Writes run rows (dense, wire order), then context rows, from `outPtr` (8-byte aligned) on. A run is a row of adjacent spans of one trace id in one ScopeSpans.
    * Returns the number of runs, or -1 as `validate`. `splitBytes()` is the room used. The rows point into [ptr, ptr + len) and, for headers
    * in more than two pieces, into their own tail. Bounds: needs `splitBytesMax()` bytes at `outPtr`.
+   * `uniform`: what `uniform()` said of exactly these bytes; false (the default) is always right, and slower.
    */
-  split(ptr: number, len: number, outPtr: number): number;
+  split(ptr: number, len: number, outPtr: number, uniform?: boolean): number;
   splitBytes(): number;
   /**
    * Writes one fact row per span of the run at `runPtr`; returns the number written (the run's span count).

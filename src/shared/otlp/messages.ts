@@ -18,7 +18,12 @@ const tables: Record<string, Fields> = {
   ExportTracePartialSuccess: { rejectedSpans: field(1, 'int64'), errorMessage: field(2, 'string') },
   ResourceSpans: { resource: field(1, 'Resource'), scopeSpans: repeated(2, 'ScopeSpans'), schemaUrl: field(3, 'string') },
   Resource: { attributes: repeated(1, 'KeyValue'), droppedAttributesCount: field(2, 'uint32'), entityRefs: repeated(3, 'EntityRef') },
-  EntityRef: { schemaUrl: field(1, 'string'), type: field(2, 'string'), idKeys: repeated(3, 'string'), descriptionKeys: repeated(4, 'string') },
+  EntityRef: {
+    schemaUrl: field(1, 'string'),
+    type: field(2, 'string'),
+    idKeys: repeated(3, 'string'),
+    descriptionKeys: repeated(4, 'string'),
+  },
   ScopeSpans: { scope: field(1, 'InstrumentationScope'), spans: repeated(2, 'Span'), schemaUrl: field(3, 'string') },
   InstrumentationScope: {
     name: field(1, 'string'),
@@ -78,7 +83,7 @@ const tables: Record<string, Fields> = {
 };
 
 /** Members of a oneof in the table's own order; AnyValue is the only message that has one. */
-const oneofs: Record<string, protobuf.IOneOf> = { value: { oneof: Object.keys(tables['AnyValue']!) } };
+const oneofs: Record<string, protobuf.IOneOf> = { value: { oneof: Object.keys(tables.AnyValue!) } };
 
 const root = protobuf.Root.fromJSON({
   nested: Object.fromEntries(Object.entries(tables).map(([name, fields]) => [name, name === 'AnyValue' ? { fields, oneofs } : { fields }])),
