@@ -1,0 +1,37 @@
+/** What either implementation of the gRPC client is told at creation. Main thread. */
+
+import type { ConnectionOptions } from 'node:tls';
+import type { Clock } from '../../../shared/clock.ts';
+import type { Prng } from '../../../shared/prng.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { GrpcTarget } from './grpc-target.ts';
+
+export interface GrpcClientSettings {
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly logger: Logger;
+}
+
+/** `snappy` is not among them: its messages go out uncompressed, which gRPC allows, and the exporter says so once. */
+export type GrpcEncoding = 'identity' | 'gzip' | 'zstd';
+
+export interface KeepaliveOptions {
+  /** Silence after which a ping is sent. */
+  readonly timeMs: number;
+  /** Silence after a ping after which the connection is given up. */
+  readonly timeoutMs: number;
+  readonly permitWithoutStream: boolean;
+}
+
+export interface GrpcClientOptions {
+  readonly target: GrpcTarget;
+  /** Undefined: no TLS. */
+  readonly tls: ConnectionOptions | undefined;
+  readonly encoding: GrpcEncoding;
+  /** Empty: the target's own. */
+  readonly authority: string;
+  readonly userAgent: string;
+  readonly keepalive: KeepaliveOptions | undefined;
+  /** Calls wait for a connection until their deadline instead of failing at once while there is none. */
+  readonly waitForReady: boolean;
+}

@@ -1,0 +1,22 @@
+/** The account of an exporter: spans sent, spans that failed for good, requests in flight. Main thread. */
+
+import type { BoundCounter, MetricAttributes, Metrics } from '../../telemetry/metrics.ts';
+import type { Sender, SendOutcome, SendRequest } from './send-request.ts';
+
+export class MeteredSender implements Sender {
+  readonly #next: Sender;
+  readonly #sentSpans: BoundCounter;
+  readonly #sendFailedSpans: BoundCounter;
+
+  constructor(metrics: Metrics, attributes: MetricAttributes, next: Sender) {
+    this.#next = next;
+    this.#sentSpans = metrics.counter('otelcol_exporter_sent_spans', attributes);
+    this.#sendFailedSpans = metrics.counter('otelcol_exporter_send_failed_spans', attributes);
+  }
+
+  async send(request: SendRequest): Promise<SendOutcome> {
+    const outcome = await this.#next.send(request);
+    (outcome.kind === 'accepted' ? this.#sentSpans : this.#sendFailedSpans).add(request.spanCount);
+    return outcome;
+  }
+}
