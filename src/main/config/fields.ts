@@ -23,7 +23,7 @@ import type { ComponentId } from '../pipeline/component.ts';
 import { nanosecondsToMs, parseDuration } from './duration.ts';
 import { type FieldContext, type FieldMeta, type FieldSchema, field, metaOf, type UnknownKeys } from './field.ts';
 import { nearest } from './nearest.ts';
-import { ExpandedValue, FloatValue, goTypeName, isAbsent, isRawMap, numberOf, plainValue, valueOf } from './raw-value.ts';
+import { ExpandedValue, FloatValue, goTypeName, isAbsent, isRawMap, numberOf, plainValue, resolved } from './raw-value.ts';
 import { Secret } from './secret.ts';
 
 export { type DecodeOutcome, decode, type FieldMeta, type FieldSchema, metaOf, warn } from './field.ts';
@@ -51,7 +51,7 @@ function readString(raw: unknown, context: FieldContext): string {
 
 export function bool(): FieldSchema<boolean> {
   return field({ type: 'bool', json: { type: 'boolean' } }, (raw, context) => {
-    const value = valueOf(raw);
+    const value = resolved(raw);
     if (isAbsent(value)) return false;
     if (typeof value === 'boolean') return value;
     unconvertible(context, raw, 'bool', '; write true or false');
@@ -71,7 +71,7 @@ const integerRanges = {
 export type IntegerType = keyof typeof integerRanges;
 
 function readInteger(raw: unknown, context: FieldContext, type: IntegerType): bigint {
-  const value = valueOf(raw);
+  const value = resolved(raw);
   if (isAbsent(value)) return 0n;
   const number = numberOf(value);
   if (number === undefined) {
@@ -124,7 +124,7 @@ export function int64(): FieldSchema<bigint> {
 
 export function float(): FieldSchema<number> {
   return field({ type: 'float64', json: { type: 'number' } }, (raw, context) => {
-    const value = valueOf(raw);
+    const value = resolved(raw);
     if (isAbsent(value)) return 0;
     const number = numberOf(value);
     if (number === undefined) unconvertible(context, raw, 'float64');
@@ -135,7 +135,7 @@ export function float(): FieldSchema<number> {
 /** Units: milliseconds, fractions kept to the nanosecond. A bare integer is nanoseconds, as in Go, with a warning. */
 export function duration(): FieldSchema<number> {
   return field({ type: 'duration', json: { type: ['string', 'integer'] } }, (raw, context) => {
-    const value = valueOf(raw);
+    const value = resolved(raw);
     if (isAbsent(value)) return 0;
     if (typeof value === 'string') {
       const outcome = parseDuration(value);
@@ -183,7 +183,7 @@ export function stringList(): FieldSchema<readonly string[]> {
 }
 
 function readItems(raw: unknown, context: FieldContext, itemType: string): readonly unknown[] {
-  const value = valueOf(raw);
+  const value = resolved(raw);
   if (isAbsent(value)) return [];
   if (Array.isArray(value)) return value;
   if (typeof value === 'string') return value === '' ? [] : value.split(',');
@@ -207,7 +207,7 @@ export function map<Item>(item: FieldSchema<Item>): FieldSchema<ReadonlyMap<stri
 }
 
 function readMap(raw: unknown, context: FieldContext): { readonly [key: string]: unknown } {
-  const value = valueOf(raw);
+  const value = resolved(raw);
   if (isAbsent(value)) return {};
   if (isRawMap(value)) return value;
   context.fault(`expected a map, got '${goTypeName(raw)}'`);
@@ -306,7 +306,7 @@ export function headers(): FieldSchema<readonly Header[]> {
   const value = secret();
   const item = object({ name: string(), value });
   return field({ type: 'headers', json: { type: ['object', 'array'] }, secret: true, item }, (raw, context): readonly Header[] => {
-    const written = valueOf(raw);
+    const written = resolved(raw);
     if (Array.isArray(written)) return written.map((element, index) => context.child(item, index, element));
     return Object.entries(readMap(raw, context)).map(([name, text]) => ({ name, value: context.child(value, name, text) }));
   });

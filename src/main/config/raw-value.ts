@@ -15,7 +15,7 @@ export class ExpandedValue {
 }
 
 /** What a target other than a string sees. */
-export function valueOf(raw: unknown): unknown {
+export function resolved(raw: unknown): unknown {
   return raw instanceof ExpandedValue ? raw.value : raw;
 }
 
@@ -40,14 +40,14 @@ export function isRawMap(raw: unknown): raw is RawMap {
 
 /** A number of YAML as number or bigint (integers beyond 2^53 stay exact); undefined when it is no number. */
 export function numberOf(raw: unknown): number | bigint | undefined {
-  const value = valueOf(raw);
+  const value = resolved(raw);
   if (value instanceof FloatValue) return value.value;
   return typeof value === 'number' || typeof value === 'bigint' ? value : undefined;
 }
 
 /** Go's name for the type that YAML gave, as the Collector's messages print it. */
 export function goTypeName(raw: unknown): string {
-  const value = valueOf(raw);
+  const value = resolved(raw);
   if (isAbsent(value)) return 'nil';
   if (value instanceof FloatValue) return 'float64';
   if (typeof value === 'bigint') return 'int64';
@@ -59,7 +59,7 @@ export function goTypeName(raw: unknown): string {
 
 /** The value without the wrappers: what `--print` shows and what an opaque field hands out. */
 export function plainValue(raw: unknown): unknown {
-  const value = valueOf(raw);
+  const value = resolved(raw);
   if (value instanceof FloatValue) return value.value;
   if (Array.isArray(value)) return value.map(plainValue);
   if (isRawMap(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plainValue(item)]));

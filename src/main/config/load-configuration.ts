@@ -1,0 +1,123 @@
+/** Loads a configuration: fetches the sources, reads people's forms as meant, merges, expands references. Main thread. */
+
+import { isMap, type Node } from 'yaml';
+import { type CanonicalRule, RuleTarget } from './canonical-rule.ts';
+import type { ConfigFault, LocatedFault } from './config-fault.ts';
+import { type ConfigNode, mergeNodes, placeOf, rawOf } from './config-node.ts';
+import { expandReferences } from './expand.ts';
+import { exporterRules } from './exporter-rules.ts';
+import { policyRules } from './policy-rules.ts';
+import type { RawMap } from './raw-value.ts';
+import { fetchSource, type SourceSettings, splitScheme } from './sources.ts';
+import { unwrap } from './wrappers.ts';
+import { parseYaml, toConfigNode, type YamlDocument } from './yaml-source.ts';
+
+/** Forms that people write; a further one is one more entry in one of these lists. */
+export const canonicalRules: readonly CanonicalRule[] = [...policyRules, ...exporterRules];
+
+export interface LoadOptions extends SourceSettings {
+  /** `--set path.to.key=value`, in order, after all sources. */
+  readonly sets?: readonly string[];
+  readonly featureGates?: ReadonlySet<string>;
+}
+
+/** A merged configuration with references expanded, not yet decoded. */
+export interface RawConfiguration {
+  readonly raw: RawMap;
+  readonly root: ConfigNode;
+}
+
+export interface LoadedConfiguration {
+  /** Undefined when a source could not be read at all. Faults of severity error may stand beside it: more can be found by binding. */
+  readonly configuration: RawConfiguration | undefined;
+  readonly faults: readonly LocatedFault[];
+}
+
+/** One source after the rules: what `--fix` prints. */
+export interface CanonicalSource {
+  readonly file: string;
+  readonly root: ConfigNode | undefined;
+  readonly document: YamlDocument | undefined;
+  readonly node: Node | null;
+  readonly faults: readonly LocatedFault[];
+}
+
+/**
+ * Loads `sources` (FILE, file:, env:NAME, yaml:TEXT, http:, https:), later ones over earlier ones, then `sets` over all.
+ *
+ * Errors: all in `faults`, warnings too, each at its place.
+ */
+export async function loadConfiguration(sources: readonly string[], options: LoadOptions): Promise<LoadedConfiguration> {
+  const loaded: CanonicalSource[] = [];
+  for (const source of sources) loaded.push(await loadSource(source, options));
+  for (const set of options.sets ?? []) loaded.push(readSet(set));
+  const faults = loaded.flatMap((source) => source.faults);
+  const appendServiceLists = options.featureGates?.has('confmap.enableMergeAppendOption') ?? false;
+  let merged: ConfigNode | undefined;
+  for (const { root } of loaded) {
+    if (root !== undefined) merged = merged === undefined ? root : mergeNodes(merged, root, { appendServiceLists });
+  }
+  if (merged === undefined || loaded.some((source) => source.root === undefined)) return { configuration: undefined, faults };
+  const expanded = await expandReferences(merged, options);
+  const raw = rawOf(expanded.root) as RawMap;
+  return { configuration: { raw, root: expanded.root }, faults: [...faults, ...expanded.faults] };
+}
+
+/** Gives faults from decoding their place. */
+export function locate(configuration: RawConfiguration, fault: ConfigFault): LocatedFault {
+  return { ...fault, ...placeOf(configuration.root, fault.path) };
+}
+
+/** Reads one source and applies the rules. */
+export async function loadSource(uri: string, settings: SourceSettings): Promise<CanonicalSource> {
+  const scheme = splitScheme(uri);
+  const file = displayName(uri);
+  const outcome = await fetchSource(scheme === undefined ? `file:${uri}` : uri, settings);
+  if (outcome.kind === 'text') return readSource(outcome.text, file);
+  if (outcome.kind === 'unset') return failed(file, `environment variable ${outcome.name} is not set`);
+  return failed(file, `cannot retrieve the configuration: ${outcome.message}`);
+}
+
+/** An inline text can hold secrets and lines; its name in messages does not. */
+function displayName(uri: string): string {
+  const split = splitScheme(uri);
+  if (split?.scheme === 'yaml') return 'yaml:';
+  return split?.scheme === 'file' ? split.rest : uri.replace(/\?.*$/s, '');
+}
+
+function failed(file: string, message: string): CanonicalSource {
+  const fault: LocatedFault = { severity: 'error', path: [], message, file, line: 1, column: 1 };
+  return { file, root: undefined, document: undefined, node: null, faults: [fault] };
+}
+
+/** Reads a configuration text as it was meant; the document of the answer is canonical. */
+export function readSource(text: string, file: string): CanonicalSource {
+  const source = parseYaml(text, file);
+  if (source.faults.length > 0) return { ...failed(file, ''), faults: source.faults };
+  const unwrapped = unwrap(source, file);
+  const { document, node } = unwrapped;
+  if (unwrapped.faults.some((fault) => fault.severity === 'error')) return { ...failed(file, ''), faults: unwrapped.faults };
+  if (document === undefined || node === null) {
+    const empty: ConfigNode = { kind: 'map', place: { file, line: 1, column: 1 }, entries: new Map() };
+    return { file, root: empty, document, node, faults: unwrapped.faults };
+  }
+  const faults: LocatedFault[] = [...unwrapped.faults];
+  if (isMap(node)) {
+    const target = new RuleTarget(node, unwrapped.source);
+    for (const rule of canonicalRules) rule.apply(target);
+    faults.push(...target.faults);
+  }
+  const tree = toConfigNode(unwrapped.source, document, node);
+  faults.push(...tree.faults);
+  if (tree.root.kind === 'map') return { file, root: tree.root, document, node, faults };
+  const message = 'retrieved value cannot be used as a configuration: a map with receivers, exporters and service is needed';
+  return { ...failed(file, ''), faults: [...faults, { severity: 'error', path: [], message, ...tree.root.place }] };
+}
+
+/** Source: otelcol's `--set`: dots become levels, the value is YAML. */
+function readSet(set: string): CanonicalSource {
+  const file = `--set ${set.slice(0, set.indexOf('=') < 0 ? set.length : set.indexOf('='))}`;
+  const equals = set.indexOf('=');
+  if (equals < 0) return failed(file, 'missing equal sign: write --set path.to.key=value');
+  return readSource(`${set.slice(0, equals).trim().replaceAll('.', '::')}: ${set.slice(equals + 1).trim()}`, file);
+}

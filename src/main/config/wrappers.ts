@@ -1,0 +1,111 @@
+/** Finds the Collector configuration inside what people deploy it in: Helm values, an OpenTelemetryCollector resource, a ConfigMap. Main thread. */
+
+import { isMap, isScalar, type Node, Scalar, type YAMLMap } from 'yaml';
+import type { LocatedFault } from './config-fault.ts';
+import type { Place } from './config-node.ts';
+import { parseYaml, type YamlDocument, type YamlSource } from './yaml-source.ts';
+
+/** The configuration itself, in the document that it lies in. */
+export interface UnwrappedConfig {
+  readonly source: YamlSource;
+  readonly document: YamlDocument | undefined;
+  readonly node: Node | null;
+  /** Keys on the way to the configuration; [] when the file is the configuration. */
+  readonly under: readonly string[];
+  readonly faults: readonly LocatedFault[];
+}
+
+const componentSections = ['receivers', 'processors', 'exporters', 'connectors', 'extensions'];
+
+interface Wrapper {
+  readonly name: string;
+  /** `*` stands for any key. */
+  readonly path: readonly string[];
+  readonly kind?: string;
+}
+
+/** Tried in order; the first whose path leads to something counts. A further form is one more row. */
+const wrappers: readonly Wrapper[] = [
+  { name: 'OpenTelemetryCollector resource', kind: 'OpenTelemetryCollector', path: ['spec', 'config'] },
+  { name: 'ConfigMap', kind: 'ConfigMap', path: ['data', '*'] },
+  { name: 'Helm values', path: ['open_telemetry_collectors', '*', 'config'] },
+  { name: 'Helm values', path: ['opentelemetry-collector', 'config'] },
+  { name: 'Helm values', path: ['config'] },
+  { name: 'Helm values', path: ['*', 'config'] },
+];
+
+/** Picks the document and the node that hold the configuration. Several candidates are a fault that names them. */
+export function unwrap(source: YamlSource, file: string): UnwrappedConfig {
+  const documents = source.documents.filter((document) => document.contents !== null);
+  for (const document of documents) {
+    const root = document.contents as Node;
+    if (!isMap(root) || componentSections.some((section) => root.has(section))) continue;
+    for (const wrapper of wrappers) {
+      if (wrapper.kind !== undefined && textAt(root, 'kind') !== wrapper.kind) continue;
+      const found = follow(root, wrapper.path, []);
+      if (found.length > 0) return fromFound(source, document, wrapper, found, file);
+    }
+  }
+  const document = documents[0];
+  return { source, document, node: (document?.contents as Node | undefined) ?? null, under: [], faults: [] };
+}
+
+interface Found {
+  readonly under: readonly string[];
+  readonly key: Node | null;
+  readonly node: Node;
+}
+
+function follow(map: YAMLMap, [step, ...rest]: readonly string[], under: readonly string[]): Found[] {
+  return map.items.flatMap((pair): Found[] => {
+    const name = isScalar(pair.key) ? String(pair.key.value) : '';
+    if (step !== '*' && step !== name) return [];
+    const value = pair.value as Node | null;
+    const here = [...under, name];
+    if (rest.length > 0) return isMap(value) ? follow(value, rest, here) : [];
+    return value !== null && looksLikeConfiguration(value) ? [{ under: here, key: pair.key as Node, node: value }] : [];
+  });
+}
+
+function looksLikeConfiguration(node: Node): boolean {
+  if (isMap(node)) return [...componentSections, 'service'].some((section) => isMap(node.get(section, true)));
+  return isScalar(node) && typeof node.value === 'string' && /^\s*(receivers|processors|exporters|service)\s*:/m.test(node.value);
+}
+
+function textAt(map: YAMLMap, key: string): string | undefined {
+  const value = map.get(key);
+  return typeof value === 'string' ? value : undefined;
+}
+
+function fromFound(source: YamlSource, document: YamlDocument, wrapper: Wrapper, found: readonly Found[], file: string): UnwrappedConfig {
+  const [first] = found as [Found];
+  const place = source.place(first.key?.range?.[0] ?? 0);
+  if (found.length > 1) {
+    const names = found.map((candidate) => candidate.under.join('.')).join(', ');
+    const message = `this file holds several configurations (${names}); give each a file of its own`;
+    return { source, document, node: null, under: first.under, faults: [{ severity: 'error', path: [], message, ...place }] };
+  }
+  const under = first.under.join('.');
+  const message = `the configuration lies under ${under} (${wrapper.name}) and is read from there; canonical is the configuration alone`;
+  const warning: LocatedFault = { severity: 'warning', path: [], message, ...place };
+  if (!isScalar(first.node)) return { source, document, node: first.node, under: first.under, faults: [warning] };
+  const inner = parseYaml(String(first.node.value), file, placeInside(source, first.node));
+  const innerDocument = inner.documents[0];
+  const node = (innerDocument?.contents as Node | undefined) ?? null;
+  return { source: inner, document: innerDocument, node, under: first.under, faults: [warning, ...inner.faults] };
+}
+
+/** Lines of a block scalar lie one after another in the file; in a quoted text only its beginning is known. */
+function placeInside(source: YamlSource, scalar: Scalar): (line: number, column: number) => Place {
+  const start = source.place(scalar.range?.[0] ?? 0);
+  if (scalar.type !== Scalar.BLOCK_LITERAL) return () => start;
+  const indent = blockIndent(source, scalar);
+  return (line, column) => ({ file: start.file, line: start.line + line, column: column + indent });
+}
+
+/** The header ends its line; the content's first written line shows the indent. */
+function blockIndent(source: YamlSource, scalar: Scalar): number {
+  const lines = source.text.slice(scalar.range?.[0] ?? 0, scalar.range?.[1] ?? 0).split('\n');
+  const first = lines.slice(1).find((line) => line.trim() !== '') ?? '';
+  return first.length - first.trimStart().length;
+}
