@@ -49,3 +49,6 @@ export const ERROR_DEPTH: u32 = 7;
 
 /** Sixteen bytes in the reserved low page that nobody writes: the trace id of a span that has none. */
 export const ZERO_TRACE_ID: u32 = 32;
+
+/** A longer row of spans becomes several runs, so that the fact rows of one run fit a fixed scratch. */
+export const RUN_SPANS_MAX: u32 = 1024;

@@ -22,6 +22,7 @@ import {
   RUN_SCOPE,
   RUN_SPANS,
   RUN_SPANS_LENGTH,
+  RUN_SPANS_MAX,
   RUN_SPAN_COUNT,
   RUN_TRACE_ID,
   SCOPE_RESOURCE,
@@ -241,7 +242,7 @@ function splitScope(p: u32, end: u32, scope: u32, uniform: bool): bool {
     if (!id) return false;
     const idLow = load<u64>(id);
     const idHigh = load<u64>(id + 8);
-    if (runEnd == at && idLow == low && idHigh == high) {
+    if (runEnd == at && idLow == low && idHigh == high && load<u32>(run, RUN_SPAN_COUNT) < RUN_SPANS_MAX) {
       store<u32>(run, load<u32>(run, RUN_SPAN_COUNT) + 1, RUN_SPAN_COUNT);
       store<u32>(run, p - load<u32>(run, RUN_SPANS), RUN_SPANS_LENGTH);
     } else {

@@ -29,6 +29,14 @@ export interface TracesPayload {
   readonly bytes: Uint8Array;
   readonly spanCount: number;
   readonly metadata?: RequestMetadata;
+  /** What the receiver's walk found out for `kernel.split`; absent where payloads were put together (`payloadRows` then asks the kernel). */
+  readonly rows?: PayloadRows;
+}
+
+/** `bytesMax`: the room that `split` can need; `uniform`: its parameter of that name. */
+export interface PayloadRows {
+  readonly bytesMax: number;
+  readonly uniform: boolean;
 }
 
 /** Anything that takes payloads. Never throws or rejects for an expected outcome; never changes the bytes. */

@@ -101,8 +101,9 @@ export class Intake {
       const what = faultTexts[this.#kernel.errorCode()] ?? `fault ${this.#kernel.errorCode()}`;
       return refusedPermanent(`malformed request: byte ${this.#kernel.errorOffset()}: ${what}`, GrpcStatus.invalidArgument);
     }
+    const rows = { bytesMax: this.#kernel.splitBytesMax(), uniform: this.#kernel.uniform() };
     const payload: TracesPayload =
-      metadata === undefined ? { bytes: buffer.bytes, spanCount } : { bytes: buffer.bytes, spanCount, metadata };
+      metadata === undefined ? { bytes: buffer.bytes, spanCount, rows } : { bytes: buffer.bytes, spanCount, rows, metadata };
     let outcome: ConsumeOutcome;
     try {
       outcome = await this.#next.consume(payload);

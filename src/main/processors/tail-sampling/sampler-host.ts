@@ -1,0 +1,106 @@
+/** What all tail_sampling instances of a process share: the pool of workers, and who decides early when memory is short. Main thread. */
+
+import type { Arena } from '../../arena/arena.ts';
+import { createShardPool, type ShardPool } from './worker-pool.ts';
+
+/** An instance, as the host sees it when memory is short. */
+export interface PressureTarget {
+  /** Last write of the oldest segment that could be freed by deciding early. Units: monotonic milliseconds. */
+  oldestWriteMs(): number | undefined;
+  /** Decides every trace that arrived up to then. */
+  decideEarly(arrivedBeforeMs: number): void;
+}
+
+/** Above this part of what is not tables the oldest traces are decided early; above the second, requests are refused. */
+const softPart = 0.75;
+const hardPart = 0.9;
+
+export class SamplerHost {
+  readonly #arena: Arena;
+  readonly #targets = new Set<PressureTarget>();
+  #fixedBytes = 0;
+  #generation = 0;
+  #workers = 0;
+  #instances = 0;
+  #pool: ShardPool | undefined;
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+  }
+
+  /** Instances that will share the arena; each is announced when it is created, before any starts. */
+  get instances(): number {
+    return Math.max(1, this.#instances);
+  }
+
+  announce(workers: number): void {
+    this.#instances++;
+    this.#workers = Math.max(this.#workers, workers);
+  }
+
+  retire(): void {
+    this.#instances--;
+  }
+
+  nextGeneration(): number {
+    return ++this.#generation;
+  }
+
+  /** The instance's tables take `fixedBytes` of the arena for as long as it lives. */
+  join(target: PressureTarget, fixedBytes: number): ShardPool {
+    this.#targets.add(target);
+    this.#fixedBytes += fixedBytes;
+    this.#pool ??= createShardPool(this.#arena, this.#workers);
+    return this.#pool;
+  }
+
+  async leave(target: PressureTarget, fixedBytes: number): Promise<void> {
+    if (!this.#targets.delete(target)) return;
+    this.#fixedBytes -= fixedBytes;
+    if (this.#targets.size > 0 || !this.#pool) return;
+    const pool = this.#pool;
+    this.#pool = undefined;
+    this.#workers = 0;
+    await pool.destroy();
+  }
+
+  /** Whether a request may take a further segment. */
+  mayGrow(bytes: number): boolean {
+    return this.#used() + bytes <= this.#room() * hardPart;
+  }
+
+  /** Called after each request and each task: when memory is short, the instance with the oldest segment decides early. */
+  relieve(): void {
+    if (this.#used() <= this.#room() * softPart) return;
+    let oldest: PressureTarget | undefined;
+    let oldestMs = Number.POSITIVE_INFINITY;
+    for (const target of this.#targets) {
+      const writeMs = target.oldestWriteMs();
+      if (writeMs !== undefined && writeMs < oldestMs) {
+        oldest = target;
+        oldestMs = writeMs;
+      }
+    }
+    oldest?.decideEarly(oldestMs);
+  }
+
+  #used(): number {
+    return this.#arena.heldBytes() - this.#fixedBytes;
+  }
+
+  #room(): number {
+    return this.#arena.capacityBytes - this.#fixedBytes;
+  }
+}
+
+const hosts = new WeakMap<Arena, SamplerHost>();
+
+/** The host of an arena: one per process, since a process has one arena. */
+export function samplerHostOf(arena: Arena): SamplerHost {
+  let host = hosts.get(arena);
+  if (!host) {
+    host = new SamplerHost(arena);
+    hosts.set(arena, host);
+  }
+  return host;
+}

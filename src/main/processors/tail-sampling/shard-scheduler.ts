@@ -1,0 +1,287 @@
+/** Decides when each shard has a turn, and what happens with what the turn left: output, freed segments, the next due time, a crash. Main thread. */
+
+import { header, headerDoubles } from '../../../shared/arena/region-layout.ts';
+import type { Clock, Timer } from '../../../shared/clock.ts';
+import { type ShardMemory, shardMemory } from '../../../shared/trace-table/shard-memory.ts';
+import { type ShardTask, ShardTaskStatus } from '../../../workers/shard/shard-settings.ts';
+import type { Arena, ArenaBlock } from '../../arena/arena.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { RegionPlan } from './region-plan.ts';
+import type { RequestLog } from './request-log.ts';
+import type { SampledOutput } from './sampled-output.ts';
+import type { ShardPool } from './worker-pool.ts';
+
+export interface SchedulerOptions {
+  readonly arena: Arena;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly pool: ShardPool;
+  readonly log: RequestLog;
+  readonly output: SampledOutput;
+  readonly plan: RegionPlan;
+  readonly generation: number;
+  readonly settings: ArenaBlock;
+  readonly settingsLength: number;
+  readonly outputBytes: number;
+  /** A policy could not judge some trace; the text of the last such error of a task. */
+  policyFailed(text: string): void;
+  /** Called after each task. */
+  afterTask(): void;
+}
+
+/** A shard's turn costs about 0.1 ms of handing over, so requests wait this long for company, unless this much is waiting. */
+const turnIntervalMs = 50;
+const inboxBytesMax = 1024 * 1024;
+/** Crashes in a row after which a shard keeps everything instead of judging (DESIGN: a stated fallback). */
+const crashesMax = 3;
+
+interface ShardState {
+  readonly index: number;
+  readonly memory: ShardMemory;
+  running: boolean;
+  crashes: number;
+  crashed: boolean;
+  lastTurnMs: number;
+  /** Waits for output room of this many bytes; 0 when it does not. */
+  waitsForBytes: number;
+  output: ArenaBlock | undefined;
+}
+
+export class ShardScheduler {
+  tasks = 0;
+  failures = 0;
+  readonly #options: SchedulerOptions;
+  readonly #shards: ShardState[];
+  #inboxBytes = 0;
+  #earlyBeforeMs = Number.NEGATIVE_INFINITY;
+  #draining = false;
+  #timer: Timer | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    this.#shards = options.plan.places.map((place, index) => ({
+      index,
+      memory: shardMemory(options.arena.memory, place),
+      running: false,
+      crashes: 0,
+      crashed: false,
+      lastTurnMs: Number.NEGATIVE_INFINITY,
+      waitsForBytes: 0,
+      output: undefined,
+    }));
+  }
+
+  /** Sequence of the first request that some shard has not taken whole. */
+  get cursor(): number {
+    const { next } = this.#options.log;
+    let behind = 0;
+    for (const { memory } of this.#shards) behind = Math.max(behind, (next - memory.words[memory.head + header.cursor]) | 0);
+    return (next - behind) >>> 0;
+  }
+
+  /** Undecided traces of all shards, as of their last tasks. */
+  tracesHeld(): number {
+    let held = 0;
+    for (const { memory } of this.#shards) held += memory.words[memory.head + header.traceCount];
+    return held;
+  }
+
+  /** How long ago the oldest request came that some shard has not taken. Units: milliseconds. */
+  lagMs(): number {
+    const { log, clock } = this.#options;
+    const { cursor } = this;
+    return cursor === log.next ? 0 : Math.max(0, clock.monotonicMs() - log.receivedMs(cursor));
+  }
+
+  /** A request of `bytes` was appended. */
+  requestArrived(bytes: number): void {
+    this.#inboxBytes += bytes;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#inboxBytes >= inboxBytesMax) this.#runAll();
+    else this.#wakeAt(nowMs + turnIntervalMs);
+  }
+
+  /** Every trace that arrived up to then is decided on what is there. Units: monotonic milliseconds. */
+  decideEarly(arrivedBeforeMs: number): void {
+    if (arrivedBeforeMs <= this.#earlyBeforeMs) return;
+    this.#earlyBeforeMs = arrivedBeforeMs;
+    this.#runAll();
+  }
+
+  /** Output room came back. */
+  roomFreed(): void {
+    for (const shard of this.#shards) if (shard.waitsForBytes > 0) this.#run(shard);
+  }
+
+  /** Decides everything that is held; resolves when all of it went to the output, or at the deadline. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#draining = true;
+    const { clock } = this.#options;
+    const expiry = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), () => this.#tellIdle(true));
+    this.#runAll();
+    while (!this.#empty() && clock.monotonicMs() < deadlineMs) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    expiry.cancel();
+  }
+
+  /** Resolves when no task is under way; starts none from now on. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timerAtMs = Number.NEGATIVE_INFINITY;
+    this.#draining = true;
+    for (const shard of this.#shards) shard.waitsForBytes = 0;
+    this.#stopped = true;
+    while (this.#shards.some((shard) => shard.running)) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    for (const shard of this.#shards) {
+      if (shard.output) this.#options.arena.release(shard.output);
+      shard.output = undefined;
+    }
+  }
+
+  #stopped = false;
+
+  #empty(): boolean {
+    const { log } = this.#options;
+    return this.#shards.every(({ memory, running }) => {
+      const { words, head } = memory;
+      return !running && words[head + header.traceCount] === 0 && words[head + header.pendingRun] === 0 && words[head + header.cursor] === log.next;
+    });
+  }
+
+  #runAll(): void {
+    this.#inboxBytes = 0;
+    for (const shard of this.#shards) this.#run(shard);
+  }
+
+  #run(shard: ShardState): void {
+    if (shard.running || this.#stopped) return;
+    const { clock, output, outputBytes, pool } = this.#options;
+    shard.running = true;
+    shard.output = this.#outputFor(shard, Math.max(outputBytes, shard.waitsForBytes), output);
+    shard.waitsForBytes = 0;
+    shard.lastTurnMs = clock.monotonicMs();
+    this.tasks++;
+    pool.run(this.#taskFor(shard)).then(
+      (result) => {
+        if (typeof result === 'number') this.#finished(shard, result);
+        else {
+          this.#options.policyFailed(result.policyError);
+          this.#finished(shard, result.status);
+        }
+      },
+      (error) => this.#crashed(shard, error),
+    );
+  }
+
+  #outputFor(shard: ShardState, bytes: number, output: SampledOutput): ArenaBlock | undefined {
+    if (shard.output && shard.output.length >= bytes) return shard.output;
+    if (shard.output) this.#options.arena.release(shard.output);
+    return output.lend(bytes);
+  }
+
+  #taskFor(shard: ShardState): ShardTask {
+    const { clock, generation, settings, settingsLength, log } = this.#options;
+    const task = {
+      generation,
+      settingsAt: settings.offset,
+      settingsLength,
+      shard: shard.index,
+      nowMs: clock.monotonicMs(),
+      wallMs: clock.wallMs(),
+      earlyBeforeMs: this.#earlyBeforeMs,
+      drain: this.#draining,
+      keepAll: shard.crashes >= crashesMax,
+      outputAt: shard.output?.offset ?? 0,
+      outputLength: shard.output?.length ?? 0,
+    };
+    if (!shard.crashed) return task;
+    const { doubles, headDoubles } = shard.memory;
+    return { ...task, recoverFrom: log.unsettledBlocks(doubles[headDoubles + headerDoubles.watermark]) };
+  }
+
+  #finished(shard: ShardState, status: ShardTaskStatus): void {
+    shard.running = false;
+    shard.crashed = false;
+    if (shard.crashes < crashesMax) shard.crashes = 0;
+    this.#deliver(shard);
+    this.#freeSegments();
+    if (status === ShardTaskStatus.outputFull) this.#awaitRoom(shard);
+    else if (status === ShardTaskStatus.moreRequests) this.#run(shard);
+    else this.#afterTurn(shard);
+    this.#options.afterTask();
+    if (!shard.running) this.#tellIdle(false);
+  }
+
+  #deliver(shard: ShardState): void {
+    const { words, head } = shard.memory;
+    const used = words[head + header.outputUsed];
+    if (used === 0 || !shard.output) return;
+    const block = shard.output;
+    shard.output = undefined;
+    this.#options.output.deliver(block, used, words[head + header.outputSpans]);
+  }
+
+  #awaitRoom(shard: ShardState): void {
+    const { words, head } = shard.memory;
+    const needed = words[head + header.outputNeeded];
+    shard.waitsForBytes = needed;
+    if (shard.output && shard.output.length < needed) {
+      this.#options.arena.release(shard.output);
+      shard.output = undefined;
+    }
+    shard.output ??= this.#options.output.lend(Math.max(this.#options.outputBytes, needed));
+    if (shard.output) this.#run(shard);
+    else this.#wakeAt(this.#options.clock.monotonicMs() + turnIntervalMs);
+  }
+
+  #afterTurn(shard: ShardState): void {
+    const { words, doubles, head, headDoubles } = shard.memory;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (words[head + header.cursor] !== this.#options.log.next) {
+      if (this.#inboxBytes >= inboxBytesMax) this.#runAll();
+      else this.#wakeAt(shard.lastTurnMs + turnIntervalMs);
+      return;
+    }
+    if (this.#draining && words[head + header.traceCount] > 0) this.#run(shard);
+    else this.#wakeAt(Math.max(nowMs + turnIntervalMs, doubles[headDoubles + headerDoubles.nextDue]));
+  }
+
+  #crashed(shard: ShardState, error: unknown): void {
+    shard.running = false;
+    shard.crashed = true;
+    shard.crashes++;
+    this.failures++;
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const fields = { shard: shard.index, crashes: shard.crashes, error: message };
+    if (shard.crashes === crashesMax) {
+      this.#options.logger.error(fields, 'a shard task keeps failing: from now on this shard samples every trace; restart with a mended configuration');
+    } else this.#options.logger.error(fields, 'a shard task failed; its traces are rebuilt from the requests and the task is run again');
+    if (!this.#stopped) this.#run(shard);
+    else this.#tellIdle(false);
+  }
+
+  #freeSegments(): void {
+    let watermark = Number.POSITIVE_INFINITY;
+    for (const { memory } of this.#shards) watermark = Math.min(watermark, memory.doubles[memory.headDoubles + headerDoubles.watermark]);
+    // A task that is under way may be appending to its traces what it has not committed; its committed words still hold.
+    this.#options.log.free({ cursor: this.cursor, watermark });
+  }
+
+  #wakeAt(atMs: number): void {
+    if (atMs >= this.#timerAtMs || atMs === Number.POSITIVE_INFINITY || this.#stopped) return;
+    this.#timer?.cancel();
+    this.#timerAtMs = atMs;
+    this.#timer = this.#options.clock.after(Math.max(1, atMs - this.#options.clock.monotonicMs()), () => {
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      this.#runAll();
+    });
+  }
+
+  #tellIdle(always: boolean): void {
+    if (!always && this.#shards.some((shard) => shard.running)) return;
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const wake of waiters) wake();
+  }
+}

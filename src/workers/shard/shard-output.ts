@@ -1,0 +1,110 @@
+/** Where a task's sampled spans go: chains of runs framed into a range that the main thread lent. Whichever thread runs the shard. */
+
+import { header, headerDoubles } from '../../shared/arena/region-layout.ts';
+import { runRow } from '../../shared/arena/rows.ts';
+import type { Kernel } from '../../shared/kernel.ts';
+import type { ShardMemory } from '../../shared/trace-table/shard-memory.ts';
+
+/**
+ * A chain that does not fit is pending: it keeps its decision and is framed first by the next task. At most one chain is pending; while one is,
+ * the shard neither decides nor takes requests, so memory fills and the caller hears of it instead of spans being lost.
+ */
+export class ShardOutput {
+  pendingRun = 0;
+  pendingSpans = 0;
+  /** Arrival of what is pending, +Infinity when nothing is; holds the watermark. */
+  pendingArrival = Number.POSITIVE_INFINITY;
+  readonly #kernel: Kernel;
+  readonly #memory: ShardMemory;
+  #at = 0;
+  #end = 0;
+  #start = 0;
+  #spans = 0;
+  #lateFirst = 0;
+  #lateLast = 0;
+  #lateSpans = 0;
+
+  constructor(kernel: Kernel, memory: ShardMemory) {
+    this.#kernel = kernel;
+    this.#memory = memory;
+  }
+
+  /** Lends [at, at + length) for the task that begins. */
+  begin(at: number, length: number): void {
+    const { words, doubles, head, headDoubles } = this.#memory;
+    this.#start = this.#at = at;
+    this.#end = at + length;
+    this.#spans = 0;
+    this.#lateFirst = 0;
+    this.#lateSpans = 0;
+    this.pendingRun = words[head + header.pendingRun];
+    this.pendingSpans = words[head + header.pendingSpans];
+    this.pendingArrival = doubles[headDoubles + headerDoubles.pendingArrival];
+  }
+
+  /** Frames what an earlier task left. False when it still does not fit. */
+  flushPending(): boolean {
+    if (this.pendingRun === 0) return true;
+    const run = this.pendingRun;
+    const arrival = this.pendingArrival;
+    this.pendingRun = 0;
+    this.pendingArrival = Number.POSITIVE_INFINITY;
+    return this.emit(run, this.pendingSpans, arrival);
+  }
+
+  /** Frames a chain of runs; false when it became pending. Only called while nothing is pending. */
+  emit(firstRun: number, spans: number, arrivalMs: number): boolean {
+    const needed = this.#kernel.frameBytes(firstRun);
+    if (needed > this.#end - this.#at) {
+      this.pendingRun = firstRun;
+      this.pendingSpans = spans;
+      this.pendingArrival = arrivalMs;
+      return false;
+    }
+    this.#at = this.#kernel.frame(firstRun, this.#at);
+    this.#spans += spans;
+    return true;
+  }
+
+  /** Chains a late run of a sampled trace; `flushLate` frames the chain at the end of its request. */
+  addLate(run: number, spans: number): void {
+    const { words } = this.#memory;
+    words[(run + runRow.next) / 4] = 0;
+    if (this.#lateFirst === 0) this.#lateFirst = run;
+    else words[(this.#lateLast + runRow.next) / 4] = run;
+    this.#lateLast = run;
+    this.#lateSpans += spans;
+  }
+
+  /** False when the late spans of this request became pending. */
+  flushLate(arrivalMs: number): boolean {
+    if (this.#lateFirst === 0) return true;
+    const first = this.#lateFirst;
+    this.#lateFirst = 0;
+    const spans = this.#lateSpans;
+    this.#lateSpans = 0;
+    return this.emit(first, spans, arrivalMs);
+  }
+
+  /** The request stops half-way because a chain is pending: its late spans so far wait behind that chain. */
+  keepLateWithPending(): void {
+    if (this.#lateFirst === 0) return;
+    const { words } = this.#memory;
+    let last = this.pendingRun;
+    while (words[(last + runRow.next) / 4] !== 0) last = words[(last + runRow.next) / 4];
+    words[(last + runRow.next) / 4] = this.#lateFirst;
+    this.pendingSpans += this.#lateSpans;
+    this.#lateFirst = 0;
+    this.#lateSpans = 0;
+  }
+
+  commit(): void {
+    const { words, doubles, head, headDoubles } = this.#memory;
+    words[head + header.pendingRun] = this.pendingRun;
+    words[head + header.pendingSpans] = this.pendingSpans;
+    doubles[headDoubles + headerDoubles.pendingArrival] = this.pendingArrival;
+    words[head + header.outputUsed] = this.#at - this.#start;
+    words[head + header.outputSpans] = this.#spans;
+    words[head + header.outputNeeded] = this.pendingRun === 0 ? 0 : this.#kernel.frameBytes(this.pendingRun);
+  }
+}

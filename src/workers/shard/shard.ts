@@ -1,0 +1,376 @@
+/** One shard's turn: takes new requests into its table, decides what is due, frames what is sampled. Whichever thread runs the shard. */
+
+import { cacheRow, header, headerDoubles, requestBlock, type ShardCounter, shardCounters, traceRow } from '../../shared/arena/region-layout.ts';
+import { factBits, factRow, runRow, runSpansMax, scopeRow } from '../../shared/arena/rows.ts';
+import type { Kernel } from '../../shared/kernel.ts';
+import {
+  cacheAt,
+  freeCacheRow,
+  linkRecord,
+  oldestRow,
+  recordCount,
+  refreshRecord,
+  takeCacheRow,
+} from '../../shared/trace-table/decision-rows.ts';
+import { type ShardMemory, shardMemory } from '../../shared/trace-table/shard-memory.ts';
+import {
+  decidedReference,
+  findReference,
+  insertReference,
+  readTraceId,
+  removeReference,
+  replaceReference,
+} from '../../shared/trace-table/trace-index.ts';
+import { appendRoot, freeTraceRow, takeTraceRow, traceAt } from '../../shared/trace-table/trace-rows.ts';
+import { type CompiledPolicies, Decision, type DecisionResult, Trigger } from '../policies/compiled-policies.ts';
+import type { TraceFacts } from '../policies/policy.ts';
+import type { SpanCursor } from '../policies/span-cursor.ts';
+import { PolicyColumns } from './policy-columns.ts';
+import { ShardOutput } from './shard-output.ts';
+import type { ShardSettings, ShardTask } from './shard-settings.ts';
+import { ShardTaskStatus } from './shard-settings.ts';
+
+/** Bytes of requests that one task takes, so that a backlog is worked off in steps of a few milliseconds. */
+const intakeBytesMax = 4 * 1024 * 1024;
+
+/** Which shard a trace belongs to: mixed apart from the bits that the index uses. */
+export function shardOfHash(hash: number, shards: number): number {
+  return ((Math.imul(hash, 0x9e3779b1) >>> 16) * shards) >>> 16;
+}
+
+/** What a trace above the size limit is decided by. */
+const noPolicy: DecisionResult = { decision: Decision.notSampled, policy: -1, composite: -1, subPolicy: -1 };
+
+/** Index of each counter in the columns, by name. */
+export const counterIndex = Object.fromEntries(shardCounters.map((name, index) => [name, index])) as Record<ShardCounter, number>;
+
+export class Shard {
+  readonly memory: ShardMemory;
+  readonly settings: ShardSettings;
+  readonly index: number;
+  /** Words of a trace row. */
+  readonly stride: number;
+  /** What this task has counted so far; added to the region when it ends, so that a crashed task counts nothing. */
+  readonly counts = new Float64Array(shardCounters.length);
+  readonly output: ShardOutput;
+  readonly #kernel: Kernel;
+  readonly #policies: CompiledPolicies;
+  readonly #policyColumns: PolicyColumns;
+  readonly #id = { word0: 0, word1: 0, word2: 0, word3: 0 };
+  readonly #facts: TraceFacts;
+  readonly #span: SpanCursor;
+  #cursor = 0;
+  #cursorRun = 0;
+  #epoch = 0;
+  #tick = 0;
+  #wallMs = 0;
+  #trigger: Trigger = Trigger.wait;
+
+  constructor(memory: WebAssembly.Memory, kernel: Kernel, settings: ShardSettings, index: number, policies: CompiledPolicies) {
+    this.memory = shardMemory(memory, settings.places[index]);
+    this.settings = settings;
+    this.index = index;
+    this.stride = traceRow.words + policies.stateWords + (policies.stateWords & 1);
+    this.output = new ShardOutput(kernel, this.memory);
+    this.#kernel = kernel;
+    this.#policies = policies;
+    this.#policyColumns = new PolicyColumns(this.memory, policies.names.length);
+    this.#facts = { traceId: 0, spanCount: 0, sizeBytes: 0, bytes: this.memory.bytes, firstRun: 0 };
+    this.#span = { bytes: this.memory.bytes, words: this.memory.words, fact: 0, scopeRow: 0, resourceRow: 0 };
+  }
+
+  /** Text of the last policy error of the last task, '' when there was none. */
+  get policyError(): string {
+    return this.#policyColumns.lastError;
+  }
+
+  run(task: ShardTask): ShardTaskStatus {
+    this.#begin(task);
+    let status: ShardTaskStatus = ShardTaskStatus.idle;
+    if (this.output.flushPending()) {
+      status = this.#takeRequests();
+      this.#decideDue(task);
+    }
+    if (this.output.pendingRun !== 0) status = ShardTaskStatus.outputFull;
+    this.#commit();
+    return status;
+  }
+
+  #begin(task: ShardTask): void {
+    const { words, head } = this.memory;
+    words[head + header.running] = 1;
+    this.#epoch = words[head + header.epoch] = (words[head + header.epoch] + 1) >>> 0;
+    this.#cursor = words[head + header.cursor];
+    this.#cursorRun = words[head + header.cursorRun];
+    this.#wallMs = task.wallMs;
+    this.#tick = Math.floor(task.nowMs / 100);
+    this.counts.fill(0);
+    this.output.begin(task.outputAt, task.outputLength);
+  }
+
+  #commit(): void {
+    const { words, doubles, head, headDoubles } = this.memory;
+    this.addCounts();
+    this.#policyColumns.commit(this.#policies.counters);
+    words[head + header.cursor] = this.#cursor;
+    words[head + header.cursorRun] = this.#cursorRun;
+    this.output.commit();
+    const oldest = words[head + header.arrivalHead];
+    const arrival = oldest === 0 ? Number.POSITIVE_INFINITY : doubles[(traceAt(this.memory, this.stride, oldest - 1) + traceRow.arrival) / 2];
+    doubles[headDoubles + headerDoubles.watermark] = Math.min(arrival, this.output.pendingArrival);
+    doubles[headDoubles + headerDoubles.nextDue] = Math.min(arrival + this.settings.decisionWaitMs, this.#rootDue());
+    words[head + header.running] = 0;
+  }
+
+  /** Adds what was counted since the last call to the region's counters. */
+  addCounts(): void {
+    const { doubles, headDoubles } = this.memory;
+    const counters = headDoubles + headerDoubles.counters;
+    for (let index = 0; index < this.counts.length; index++) doubles[counters + index] += this.counts[index];
+    this.counts.fill(0);
+  }
+
+  // ---- intake
+
+  #takeRequests(): ShardTaskStatus {
+    const { words, place } = this.memory;
+    // Pairs with the store in the main thread's RequestLog.append: the block is complete once its sequence is counted.
+    const end = Atomics.load(words, place.ringHeadAt / 4) >>> 0;
+    let bytes = 0;
+    while (this.#cursor !== end) {
+      if (bytes > intakeBytesMax) return ShardTaskStatus.moreRequests;
+      const block = words[place.ringAt / 4 + (this.#cursor & (place.ringSlots - 1))];
+      if (!this.#takeBlock(block, this.#cursorRun, words[(block + requestBlock.runCount) / 4])) return ShardTaskStatus.outputFull;
+      bytes += words[(block + requestBlock.bytesLength) / 4];
+      this.#cursor = (this.#cursor + 1) >>> 0;
+      this.#cursorRun = 0;
+    }
+    return ShardTaskStatus.idle;
+  }
+
+  /** Takes runs [from, to) of a block; false when output room ran out, the cursor then stands at the run to take next. */
+  #takeBlock(block: number, from: number, to: number): boolean {
+    const { words, doubles } = this.memory;
+    const arrivalMs = doubles[(block + requestBlock.receivedMs) / 8];
+    const runs = words[(block + requestBlock.runs) / 4];
+    const { shards } = this.settings;
+    this.#policies.beginRequest();
+    for (let run = from; run < to; run++) {
+      const at = runs + run * runRow.bytes;
+      if (shards > 1 && shardOfHash(words[(at + runRow.hash) / 4], shards) !== this.index) continue;
+      if (!this.#takeRun(at, arrivalMs)) {
+        this.#cursorRun = run;
+        this.output.keepLateWithPending();
+        return false;
+      }
+    }
+    if (!this.output.flushLate(arrivalMs)) {
+      this.#cursorRun = to;
+      return false;
+    }
+    return true;
+  }
+
+  #takeRun(run: number, arrivalMs: number): boolean {
+    const { words } = this.memory;
+    const hash = words[(run + runRow.hash) / 4];
+    readTraceId(this.memory, words[(run + runRow.traceId) / 4], this.#id);
+    const reference = findReference(this.memory, this.stride, this.#id, hash);
+    if (reference >= decidedReference) {
+      this.#takeLate(run, reference);
+      return true;
+    }
+    let row = reference - 1;
+    if (reference === 0) {
+      row = this.#createTrace(hash, arrivalMs);
+      if (row < 0) return false;
+    }
+    this.counts[counterIndex.spansTaken] += words[(run + runRow.spanCount) / 4];
+    this.addRun(row, run, arrivalMs);
+    if (this.settings.traceBytesMax > 0) this.#checkSize(row);
+    return true;
+  }
+
+  /** A trace above the size limit is not sampled, at once. */
+  #checkSize(row: number): void {
+    const { words } = this.memory;
+    const at = traceAt(this.memory, this.stride, row);
+    if (this.#policies.sizeBytes(words, at + traceRow.words) <= this.settings.traceBytesMax) return;
+    const spans = words[at + traceRow.spanCount];
+    this.counts[counterIndex.tooLargeTraces]++;
+    this.counts[counterIndex.tooLargeSpans] += spans;
+    this.#trigger = Trigger.size;
+    this.#settle(row, noPolicy, spans, this.#policies.sizeBytes(words, at + traceRow.words));
+  }
+
+  /** Returns the new trace's row, or -1 when room has to be made first and there is no room for output. */
+  #createTrace(hash: number, arrivalMs: number): number {
+    const { words, head } = this.memory;
+    while (words[head + header.traceCount] >= this.settings.tracesMax) {
+      if (!this.#decideOldest(Trigger.early)) return -1;
+    }
+    const row = takeTraceRow(this.memory, this.stride, this.#id, hash, arrivalMs);
+    insertReference(this.memory, hash, row + 1);
+    this.counts[counterIndex.tracesCreated]++;
+    return row;
+  }
+
+  /** Appends the run to an undecided trace and folds its spans into the policies' state. */
+  addRun(row: number, run: number, arrivalMs: number): void {
+    const { words } = this.memory;
+    const at = traceAt(this.memory, this.stride, row);
+    words[(run + runRow.next) / 4] = 0;
+    if (words[at + traceRow.firstRun] === 0) words[at + traceRow.firstRun] = run;
+    else words[(words[at + traceRow.lastRun] + runRow.next) / 4] = run;
+    words[at + traceRow.lastRun] = run;
+    words[at + traceRow.spanCount] += words[(run + runRow.spanCount) / 4];
+    const wantsRoot = this.settings.rootWaitMs > 0 && words[at + traceRow.rootDueDelta] === 0;
+    const state = at + traceRow.words;
+    if (wantsRoot || this.#policies.wantsSpans(words, state)) this.#foldRun(row, run, state, wantsRoot, arrivalMs);
+  }
+
+  #foldRun(row: number, run: number, state: number, wantsRoot: boolean, arrivalMs: number): void {
+    const { words, place } = this.memory;
+    const count = this.#kernel.facts(run, place.factsAt);
+    const cursor = this.#span;
+    cursor.scopeRow = words[(run + runRow.scope) / 4];
+    cursor.resourceRow = words[(cursor.scopeRow + scopeRow.resource) / 4];
+    let sawRoot = false;
+    const policies = this.#policies;
+    const end = (place.factsAt + Math.min(count, runSpansMax) * factRow.bytes) / 4;
+    for (let fact = place.factsAt / 4; fact < end; fact += factRow.bytes / 4) {
+      cursor.fact = fact;
+      policies.fold(cursor, words, state);
+      if ((words[fact + factRow.bits / 4] & factBits.hasParent) === 0) sawRoot = true;
+    }
+    if (wantsRoot && sawRoot) this.#rootSeen(row, arrivalMs);
+  }
+
+  #rootSeen(row: number, nowMs: number): void {
+    const at = traceAt(this.memory, this.stride, row);
+    const delta = Math.ceil(nowMs - this.memory.doubles[(at + traceRow.arrival) / 2] + this.settings.rootWaitMs);
+    if (delta < this.settings.decisionWaitMs) appendRoot(this.memory, this.stride, row, delta);
+  }
+
+  #takeLate(run: number, reference: number): void {
+    const { words } = this.memory;
+    const row = reference - decidedReference - 1;
+    const spans = words[(run + runRow.spanCount) / 4];
+    const decision = words[cacheAt(this.memory, row) + cacheRow.verdict] & 0xff;
+    refreshRecord(this.memory, row);
+    if (decision === Decision.sampled) {
+      this.output.addLate(run, spans);
+      this.counts[counterIndex.lateSpansSampled] += spans;
+    } else {
+      this.counts[decision === Decision.dropped ? counterIndex.lateSpansDropped : counterIndex.lateSpansNotSampled] += spans;
+    }
+  }
+
+  // ---- decisions
+
+  #decideDue(task: ShardTask): void {
+    const { words, head, doubles } = this.memory;
+    const dueBefore = task.drain ? Number.POSITIVE_INFINITY : task.nowMs - this.settings.decisionWaitMs;
+    while (this.output.pendingRun === 0) {
+      const oldest = words[head + header.arrivalHead];
+      if (oldest === 0) return;
+      const arrival = doubles[(traceAt(this.memory, this.stride, oldest - 1) + traceRow.arrival) / 2];
+      if (this.#rootDue() <= Math.min(task.nowMs, arrival + this.settings.decisionWaitMs)) {
+        this.#decide(words[head + header.rootHead] - 1, Trigger.root);
+        this.counts[counterIndex.decisionsByRoot]++;
+      } else if (arrival <= dueBefore) {
+        this.#decide(oldest - 1, task.drain ? Trigger.drain : Trigger.wait);
+        if (task.drain) this.counts[counterIndex.drainedTraces]++;
+      } else if (arrival <= task.earlyBeforeMs) {
+        this.#decideOldest(Trigger.early);
+      } else return;
+    }
+  }
+
+  #rootDue(): number {
+    const first = this.memory.words[this.memory.head + header.rootHead];
+    if (first === 0) return Number.POSITIVE_INFINITY;
+    const at = traceAt(this.memory, this.stride, first - 1);
+    return this.memory.doubles[(at + traceRow.arrival) / 2] + this.memory.words[at + traceRow.rootDueDelta] - 1;
+  }
+
+  /** Decides the oldest trace on what is there. False when nothing can be decided because output waits for room. */
+  #decideOldest(trigger: Trigger): boolean {
+    const oldest = this.memory.words[this.memory.head + header.arrivalHead];
+    if (oldest === 0 || this.output.pendingRun !== 0) return false;
+    this.counts[counterIndex.earlyDecisions]++;
+    this.#decide(oldest - 1, trigger);
+    return true;
+  }
+
+  #decide(row: number, trigger: Trigger): void {
+    const { words } = this.memory;
+    const at = traceAt(this.memory, this.stride, row);
+    const facts = this.#facts;
+    facts.traceId = at * 4;
+    facts.spanCount = words[at + traceRow.spanCount];
+    facts.firstRun = words[at + traceRow.firstRun];
+    this.#trigger = trigger;
+    const result = this.#policies.decide(facts, words, at + traceRow.words, this.#wallMs);
+    this.#count(result.decision, facts.spanCount);
+    this.#settle(row, result, facts.spanCount, facts.sizeBytes);
+  }
+
+  /** The trace leaves the table with its decision; what is sampled goes to the output. */
+  #settle(row: number, result: DecisionResult, spans: number, sizeBytes: number): void {
+    const { words, doubles } = this.memory;
+    const at = traceAt(this.memory, this.stride, row);
+    const arrival = doubles[(at + traceRow.arrival) / 2];
+    const firstRun = words[at + traceRow.firstRun];
+    words[at + traceRow.sizeBytes] = Math.min(sizeBytes, 0xffffffff);
+    freeTraceRow(this.memory, this.stride, row);
+    this.#remember(row, at, result);
+    if (result.decision === Decision.sampled) this.output.emit(firstRun, spans, arrival);
+  }
+
+  #count(decision: Decision, spans: number): void {
+    const { counts } = this;
+    if (decision === Decision.sampled) {
+      counts[counterIndex.tracesSampled]++;
+      counts[counterIndex.spansSampled] += spans;
+    } else if (decision === Decision.dropped) {
+      counts[counterIndex.tracesDropped]++;
+      counts[counterIndex.spansDropped] += spans;
+    } else {
+      counts[counterIndex.tracesNotSampled]++;
+      counts[counterIndex.spansNotSampled] += spans;
+    }
+  }
+
+  /** Puts the decision in the trace's place in the index, or takes the trace out of it. `at`: the freed trace row's words. */
+  #remember(row: number, at: number, result: DecisionResult): void {
+    const { words } = this.memory;
+    const { decision, policy, subPolicy } = result;
+    const hash = words[at + traceRow.hash];
+    const sampled = decision === Decision.sampled;
+    const max = sampled ? this.settings.sampledRecordsMax : this.settings.otherRecordsMax;
+    while (max > 0 && recordCount(this.memory, sampled) >= max) this.#forget(oldestRow(this.memory, sampled));
+    const record = max > 0 ? takeCacheRow(this.memory) : -1;
+    if (record < 0) {
+      removeReference(this.memory, hash, row + 1);
+      return;
+    }
+    const to = cacheAt(this.memory, record);
+    words.copyWithin(to, at, at + 4);
+    words[to + cacheRow.hash] = hash;
+    words[to + cacheRow.decidedTick] = this.#tick;
+    words[to + cacheRow.spanCount] = words[at + traceRow.spanCount];
+    words[to + cacheRow.sizeBytes] = words[at + traceRow.sizeBytes];
+    words[to + cacheRow.origin] = (subPolicy & 0xffff) | ((this.#epoch & 0xffff) << 16);
+    words[to + cacheRow.verdict] = decision | (this.#trigger << 8) | ((policy & 0xffff) << 16);
+    linkRecord(this.memory, record);
+    replaceReference(this.memory, hash, row + 1, (decidedReference + record + 1) >>> 0);
+  }
+
+  #forget(record: number): void {
+    const hash = this.memory.words[cacheAt(this.memory, record) + cacheRow.hash];
+    removeReference(this.memory, hash, (decidedReference + record + 1) >>> 0);
+    freeCacheRow(this.memory, record);
+    this.counts[counterIndex.decisionRowsForgotten]++;
+  }
+}
