@@ -1,7 +1,7 @@
 /** Serves `/metrics` on the addresses that `service.telemetry.metrics` names, and the process's own figures with it. Main thread. */
 
 import { createServer, type Server } from 'node:http';
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Arena } from '../arena/arena.ts';
 import { listen, parseListenAddress } from '../transport/listen-address.ts';
 import type { Logger } from './logger.ts';
@@ -9,6 +9,8 @@ import type { MetricAttributes } from './metrics.ts';
 import { prometheusContentType, prometheusText } from './prometheus.ts';
 import type { MetricRegistry } from './registry.ts';
 import type { TelemetrySettings } from './telemetry-config.ts';
+
+type DelayMonitor = ReturnType<typeof monitorEventLoopDelay>;
 
 const nanosecondsPerSecond = 1e9;
 /** Coarse on purpose: the monitor's own timer must not be what keeps an idle process awake. */
@@ -101,6 +103,6 @@ function cpuSeconds(): number {
 }
 
 /** The monitor measures from timer to timer; its own interval is no delay. */
-function delaySeconds(delay: IntervalHistogram, percentile: number): number {
+function delaySeconds(delay: DelayMonitor, percentile: number): number {
   return Math.max(0, delay.percentile(percentile) / nanosecondsPerSecond - delayResolutionMs / 1000);
 }
