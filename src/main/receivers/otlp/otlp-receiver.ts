@@ -11,8 +11,8 @@ import {
 import { isServerAuthenticator, type ServerAuthenticator } from '../../pipeline/server-authenticator.ts';
 import type { ListenAddress } from '../../transport/listen-address.ts';
 import { activeProtocols, checkOtlpReceiver, type OtlpReceiverConfig, otlpReceiverSchema } from './config.ts';
-import { grpcJsServer } from './grpc-js-server.ts';
 import type { GrpcServerFactory } from './grpc-server.ts';
+import { http2GrpcServer } from './http2-server.ts';
 import { Intake } from './intake.ts';
 
 /** A listener could not be set up: which one, where, and why. */
@@ -36,7 +36,12 @@ export class OtlpReceiver implements Receiver {
   #draining: Promise<DrainReport> | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(settings: ComponentSettings, config: OtlpReceiverConfig, next: TracesConsumer, grpcServer: GrpcServerFactory = grpcJsServer) {
+  constructor(
+    settings: ComponentSettings,
+    config: OtlpReceiverConfig,
+    next: TracesConsumer,
+    grpcServer: GrpcServerFactory = http2GrpcServer,
+  ) {
     this.#settings = settings;
     const { grpc } = activeProtocols(config);
     if (grpc !== undefined) {
