@@ -1,6 +1,6 @@
 /** Spelling of endpoints: `host:port` with IPv6 in brackets, sorted by bytes. Any thread. */
 
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 
 export const defaultBackendPort = 4317;
 
@@ -24,4 +24,18 @@ export function withPort(written: string, port: number | string = defaultBackend
   if (isIPv6(written)) return `[${written}]:${port}`;
   if (written.startsWith('[')) return written.endsWith(']') ? `${written}:${port}` : written;
   return written.includes(':') ? written : `${written}:${port}`;
+}
+
+/** The usual spelling of an address, as the Collector's resolver prints it: IPv6 compressed in lower case, an IPv4-mapped address as IPv4, no zone. */
+export function canonicalAddress(address: string): string {
+  if (!isIPv6(address)) return address;
+  const compressed = new URL(`http://[${address.split('%', 1)[0]}]`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(compressed);
+  if (!mapped) return compressed;
+  const [high, low] = [Number.parseInt(mapped[1], 16), Number.parseInt(mapped[2], 16)];
+  return `${high >>> 8}.${high & 255}.${low >>> 8}.${low & 255}`;
+}
+
+export function isAddress(host: string): boolean {
+  return isIPv4(host) || isIPv6(host);
 }
