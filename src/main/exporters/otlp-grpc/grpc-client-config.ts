@@ -44,7 +44,8 @@ export type OtlpGrpcConfig = Infer<typeof otlpGrpcSchema>;
 export const otlpTemplateSchema = object({
   ...clientFields,
   endpoint: string().default('placeholder:4317').describe('Replaced by each backend’s address.'),
-  ...timeoutAndRetryFields,
+  timeout: timeoutField,
+  retry_on_failure: presence(retrySchema(true)).optional(),
   sending_queue: presence(queueSchema).optional(),
 });
 export type OtlpTemplateConfig = Infer<typeof otlpTemplateSchema>;

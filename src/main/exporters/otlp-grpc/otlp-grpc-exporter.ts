@@ -80,7 +80,10 @@ export class OtlpGrpcExporter implements Exporter {
 }
 
 function addressLabels(target: GrpcTarget): MetricAttributes {
-  return { 'server.address': target.kind === 'tcp' ? target.host : target.path, 'server.port': target.kind === 'tcp' ? String(target.port) : '' };
+  return {
+    'server.address': target.kind === 'tcp' ? target.host : target.path,
+    'server.port': target.kind === 'tcp' ? String(target.port) : '',
+  };
 }
 
 export function headersOf(config: Pick<OtlpGrpcConfig, 'headers'>): GrpcHeaders {
