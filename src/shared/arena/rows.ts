@@ -12,7 +12,10 @@
  * hash:     32 bits mixed from the trace id (table and shard placement; never the backend's).
  * trace id: position of the 16 id bytes; an absent id points at 16 zero bytes.
  * mark:     free for the reader's use (owner, shard), written 0.
+ * A run has at most `runSpansMax` spans (a longer row of spans becomes several runs), so that the fact rows of one run fit a fixed scratch.
  */
+export const runSpansMax = 1024;
+
 export const runRow = { bytes: 32, next: 0, spans: 4, spansLength: 8, spanCount: 12, scope: 16, hash: 20, traceId: 24, mark: 28 } as const;
 
 /**
