@@ -102,6 +102,7 @@ class HealthCheckExtension implements PipelineWatcher {
 
   pipelinesReady(ready: () => boolean): void {
     this.#ready = ready;
+    this.#upSinceMs = this.#settings.clock.wallMs();
   }
 
   pipelinesNotReady(): void {
@@ -153,7 +154,8 @@ class HealthCheckExtension implements PipelineWatcher {
             upSince: new Date(upSinceMs).toISOString(),
             uptime: formatDuration(Math.max(0, clock.wallMs() - upSinceMs)),
           };
-    response.writeHead(ready ? 200 : 503, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+    const text = JSON.stringify(body);
+    response.writeHead(ready ? 200 : 503, { 'Content-Type': 'application/json', 'Content-Length': text.length }).end(text);
   }
 
   #matches(path: string): boolean {

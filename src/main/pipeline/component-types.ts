@@ -1,15 +1,23 @@
 /** Every component type that is built into Ringtail: what a configuration may name. Main thread. */
 
 import { debugExporterType } from '../exporters/debug/debug-exporter.ts';
+import { loadBalancingExporterType } from '../exporters/loadbalancing/load-balancing-exporter.ts';
 import { nopExporterType } from '../exporters/nop/nop-exporter.ts';
+import { otlpGrpcExporterType } from '../exporters/otlp-grpc/otlp-grpc-exporter.ts';
 import { healthCheckExtensionType } from '../extensions/health-check.ts';
 import { batchProcessorType } from '../processors/batch/batch-processor.ts';
 import { memoryLimiterProcessorType } from '../processors/memory-limiter/memory-limiter-processor.ts';
+import { tailSamplingProcessorType } from '../processors/tail-sampling/tail-sampling-processor.ts';
+import { otlpReceiverType } from '../receivers/otlp/otlp-receiver.ts';
 import type { ComponentType } from './component.ts';
 
 export const componentTypes: readonly ComponentType[] = Object.freeze([
+  otlpReceiverType,
   memoryLimiterProcessorType,
+  tailSamplingProcessorType,
   batchProcessorType,
+  loadBalancingExporterType,
+  otlpGrpcExporterType,
   debugExporterType,
   nopExporterType,
   healthCheckExtensionType,

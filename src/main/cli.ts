@@ -1,0 +1,124 @@
+#!/usr/bin/env -S node --initial-heap-size=64
+/** Arguments to command: the entry of the process and the only place that ends it. Main thread. */
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../shared/clock.ts';
+import { systemPrng } from '../shared/prng.ts';
+import { ExitCode, type ProcessHost } from './commands/process-host.ts';
+
+const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+
+const host: ProcessHost = {
+  environment: process.env,
+  clock: systemClock,
+  prng: systemPrng,
+  version,
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  exitNow: (code) => process.exit(code),
+};
+
+interface SharedOptions {
+  readonly config: readonly string[];
+  readonly set: readonly string[];
+  readonly featureGates: readonly string[];
+  readonly compatibility?: 'otelcol';
+  readonly shutdownTimeout: number;
+  readonly arenaMib?: number;
+}
+
+function repeated(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function milliseconds(text: string): number {
+  const found = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text);
+  if (found === null) throw new InvalidArgumentError('Write a duration such as 30s or 500ms.');
+  return Number(found[1]) * { ms: 1, s: 1000, m: 60_000 }[found[2] as 'ms' | 's' | 'm'];
+}
+
+function mebibytes(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('Write a positive number of MiB.');
+  return value;
+}
+
+/** Options that `ringtail`, `ringtail run` and the commands about configurations share. */
+function withConfigOptions(command: Command): Command {
+  return command
+    .option('--config <source>', 'FILE, env:NAME or yaml:TEXT; may repeat, later ones win', repeated, [])
+    .option('--set <path=value>', 'set one value, over all configurations; may repeat', repeated, [])
+    .option('--feature-gates <gates>', 'comma-separated gates: +id or id on, -id off', repeated, []);
+}
+
+function withRunOptions(command: Command): Command {
+  return withConfigOptions(command)
+    .addOption(new Option('--compatibility <with>', 'bring back quirks that are fixed by default').choices(['otelcol']))
+    .option('--shutdown-timeout <duration>', 'how long draining may take', milliseconds, 30_000)
+    .addOption(new Option('--arena-mib <mib>', 'memory for spans').argParser(mebibytes).env('RINGTAIL_ARENA_MIB'));
+}
+
+async function gatesOf(options: SharedOptions): Promise<ReadonlySet<string>> {
+  const { readFeatureGates } = await import('./pipeline/feature-gates.ts');
+  const outcome = readFeatureGates(options.featureGates);
+  if (outcome.kind === 'gates') return outcome.enabled;
+  throw new CommanderError(ExitCode.refused, 'ringtail.gates', `error: ${outcome.message}`);
+}
+
+async function run(options: SharedOptions): Promise<number> {
+  if (options.config.length === 0) throw new CommanderError(ExitCode.refused, 'ringtail.config', 'error: at least one --config is needed');
+  const featureGates = await gatesOf(options);
+  const { runService } = await import('./commands/run.ts');
+  return runService(
+    {
+      sources: options.config,
+      sets: options.set,
+      featureGates,
+      otelcolCompatibility: options.compatibility === 'otelcol',
+      shutdownTimeoutMs: options.shutdownTimeout,
+      arenaMib: options.arenaMib,
+    },
+    host,
+  );
+}
+
+/** The exit code of the command that the arguments name. Errors: CommanderError for arguments that make no sense. */
+async function dispatch(argv: readonly string[]): Promise<number> {
+  let exitCode: number = ExitCode.done;
+  const finishWith = <Args extends unknown[]>(action: (...args: Args) => Promise<number>) => {
+    return async (...args: Args) => {
+      exitCode = await action(...args);
+    };
+  };
+  const program = withRunOptions(new Command('ringtail'))
+    .description('Two-tier tail sampling for OpenTelemetry, configured by the Collector’s own YAML.')
+    .version(`ringtail version ${version}`, '-v, --version')
+    .enablePositionalOptions()
+    .exitOverride()
+    .action(finishWith(run));
+  withRunOptions(program.command('run').description('run a configuration (also without the word)')).action(
+    finishWith((_own: SharedOptions, command: Command) => run(command.optsWithGlobals())),
+  );
+  await program.parseAsync([...argv], { from: 'user' });
+  return exitCode;
+}
+
+/** Returns the exit code. */
+async function main(): Promise<number> {
+  try {
+    return await dispatch(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code.startsWith('ringtail.')) host.stderr(`${error.message}\n`);
+    return error.exitCode === ExitCode.done ? ExitCode.done : ExitCode.refused;
+  }
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    host.stderr(`ringtail: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exit(ExitCode.broken);
+  },
+);
