@@ -2,9 +2,9 @@
 
 import { deserialize } from 'node:v8';
 import { workerData } from 'node:worker_threads';
+import { systemClock } from '../shared/clock.ts';
 import type { Kernel } from '../shared/kernel.ts';
 import { instantiateKernel } from '../shared/kernel-module.ts';
-import { systemClock } from '../shared/clock.ts';
 import { compilePolicies } from './policies/compile-policies.ts';
 import { recoverShard } from './shard/recover-shard.ts';
 import { Shard } from './shard/shard.ts';

@@ -17,7 +17,15 @@ export function recoverShard(shard: Shard, blocks: readonly number[]): void {
   const { words, head } = memory;
   const brokenEpoch = words[head + header.epoch] & 0xffff;
   clearIndex(memory, words[head + header.indexLevel]);
-  for (const field of [header.traceCount, header.traceFree, header.traceHigh, header.arrivalHead, header.arrivalTail, header.rootHead, header.rootTail]) {
+  for (const field of [
+    header.traceCount,
+    header.traceFree,
+    header.traceHigh,
+    header.arrivalHead,
+    header.arrivalTail,
+    header.rootHead,
+    header.rootTail,
+  ]) {
     words[head + field] = 0;
   }
   restoreDecisions(memory, shard.stride, brokenEpoch);
@@ -29,7 +37,15 @@ export function recoverShard(shard: Shard, blocks: readonly number[]): void {
 
 function restoreDecisions(memory: ShardMemory, stride: number, brokenEpoch: number): void {
   const { words, head } = memory;
-  for (const field of [header.sampledHead, header.sampledTail, header.sampledCount, header.otherHead, header.otherTail, header.otherCount, header.cacheFree]) {
+  for (const field of [
+    header.sampledHead,
+    header.sampledTail,
+    header.sampledCount,
+    header.otherHead,
+    header.otherTail,
+    header.otherCount,
+    header.cacheFree,
+  ]) {
     words[head + field] = 0;
   }
   const kept: number[] = [];

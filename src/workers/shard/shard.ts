@@ -1,6 +1,14 @@
 /** One shard's turn: takes new requests into its table, decides what is due, frames what is sampled. Whichever thread runs the shard. */
 
-import { cacheRow, header, headerDoubles, requestBlock, type ShardCounter, shardCounters, traceRow } from '../../shared/arena/region-layout.ts';
+import {
+  cacheRow,
+  header,
+  headerDoubles,
+  requestBlock,
+  type ShardCounter,
+  shardCounters,
+  traceRow,
+} from '../../shared/arena/region-layout.ts';
 import { factBits, factRow, runRow, runSpansMax, scopeRow } from '../../shared/arena/rows.ts';
 import type { Kernel } from '../../shared/kernel.ts';
 import {
@@ -116,7 +124,8 @@ export class Shard {
     words[head + header.cursorRun] = this.#cursorRun;
     this.output.commit();
     const oldest = words[head + header.arrivalHead];
-    const arrival = oldest === 0 ? Number.POSITIVE_INFINITY : doubles[(traceAt(this.memory, this.stride, oldest - 1) + traceRow.arrival) / 2];
+    const arrival =
+      oldest === 0 ? Number.POSITIVE_INFINITY : doubles[(traceAt(this.memory, this.stride, oldest - 1) + traceRow.arrival) / 2];
     doubles[headDoubles + headerDoubles.watermark] = Math.min(arrival, this.output.pendingArrival);
     doubles[headDoubles + headerDoubles.nextDue] = Math.min(arrival + this.settings.decisionWaitMs, this.#rootDue());
     words[head + header.running] = 0;

@@ -1,6 +1,6 @@
 /** The sampler's account as metrics: read from the shards' regions at each scrape, so that counting costs nothing. Main thread. */
 
-import { headerDoubles, type ShardCounter, header } from '../../../shared/arena/region-layout.ts';
+import { header, headerDoubles, type ShardCounter } from '../../../shared/arena/region-layout.ts';
 import { type ShardMemory, shardMemory } from '../../../shared/trace-table/shard-memory.ts';
 import { PolicyColumns } from '../../../workers/shard/policy-columns.ts';
 import { counterIndex } from '../../../workers/shard/shard.ts';
@@ -42,6 +42,20 @@ export class SamplerTotals {
     let total = 0;
     for (const { doubles, headDoubles } of this.#shards) total += doubles[headDoubles + headerDoubles.counters + counterIndex[counter]];
     return total;
+  }
+
+  /** Spans that have their decision, late ones included. */
+  decidedSpans(): number {
+    return this.sampledSpans() + this.notSampledSpans() + this.droppedSpans();
+  }
+  sampledSpans(): number {
+    return this.get('spansSampled') + this.get('lateSpansSampled');
+  }
+  notSampledSpans(): number {
+    return this.get('spansNotSampled') + this.get('lateSpansNotSampled') + this.get('tooLargeSpans');
+  }
+  droppedSpans(): number {
+    return this.get('spansDropped') + this.get('lateSpansDropped');
   }
 
   tracesHeld(): number {
@@ -92,20 +106,13 @@ function observeGlobal(observe: Observe, totals: SamplerTotals): void {
 }
 
 function observeAccount(observe: Observe, processor: string, totals: SamplerTotals, sampler: MeasuredSampler): void {
-  const sampled = (): number => totals.get('spansSampled') + totals.get('lateSpansSampled');
-  const notSampled = (): number => totals.get('spansNotSampled') + totals.get('lateSpansNotSampled') + totals.get('tooLargeSpans');
-  const dropped = (): number => totals.get('spansDropped') + totals.get('lateSpansDropped');
   const { account } = sampler;
   observe('ringtail_account_received_spans', { processor }, () => account.receivedSpans);
   observe('ringtail_account_refused_spans', { processor }, () => account.refusedSpans);
-  observe('ringtail_account_sampled_spans', { processor }, sampled);
-  observe('ringtail_account_not_sampled_spans', { processor }, notSampled);
-  observe('ringtail_account_dropped_spans', { processor }, dropped);
-  observe(
-    'ringtail_account_buffered_spans',
-    { processor },
-    () => account.receivedSpans - account.refusedSpans - sampled() - notSampled() - dropped(),
-  );
+  observe('ringtail_account_sampled_spans', { processor }, () => totals.sampledSpans());
+  observe('ringtail_account_not_sampled_spans', { processor }, () => totals.notSampledSpans());
+  observe('ringtail_account_dropped_spans', { processor }, () => totals.droppedSpans());
+  observe('ringtail_account_buffered_spans', { processor }, () => account.receivedSpans - account.refusedSpans - totals.decidedSpans());
   observe('ringtail_account_exported_spans', { processor }, () => sampler.exportedSpans);
   observe('ringtail_account_lost_spans', { processor }, () => sampler.lostSpans);
   observe('ringtail_early_decisions', { processor }, () => totals.get('earlyDecisions'));
@@ -117,20 +124,44 @@ function observeAccount(observe: Observe, processor: string, totals: SamplerTota
 function observePolicies(observe: Observe, settings: ComponentSettings, totals: SamplerTotals, policyNames: readonly string[]): void {
   const columns = totals.columns(policyNames.length);
   const sum = (read: (column: PolicyColumns) => number) => () => columns.reduce((total, column) => total + read(column), 0);
-  observe(`${prefix}sampling_policy_evaluation_error`, {}, sum((column) => column.evaluationErrors));
+  observe(
+    `${prefix}sampling_policy_evaluation_error`,
+    {},
+    sum((column) => column.evaluationErrors),
+  );
   const label = settings.id.name === '' ? '' : `${settings.id.name}.`;
   for (const [index, name] of policyNames.entries()) {
     const policy = `${label}${name}`;
-    observe(`${prefix}sampling_policy_execution_count`, { policy }, sum((column) => column.executions(index)));
-    observe(`${prefix}sampling_policy_execution_time_sum`, { policy }, sum((column) => Math.round(column.executionMs(index) * 1000)));
+    observe(
+      `${prefix}sampling_policy_execution_count`,
+      { policy },
+      sum((column) => column.executions(index)),
+    );
+    observe(
+      `${prefix}sampling_policy_execution_time_sum`,
+      { policy },
+      sum((column) => Math.round(column.executionMs(index) * 1000)),
+    );
     for (const [verdict, [sampled, decision]] of verdicts.entries()) {
       const attributes = { policy, sampled, decision };
-      observe(`${prefix}count_traces_sampled`, attributes, sum((column) => column.traces(index, verdict)));
+      observe(
+        `${prefix}count_traces_sampled`,
+        attributes,
+        sum((column) => column.traces(index, verdict)),
+      );
       if (settings.featureGates.has('processor.tailsamplingprocessor.metricstatcountspanssampled')) {
-        observe(`${prefix}count_spans_sampled`, attributes, sum((column) => column.spans(index, verdict)));
+        observe(
+          `${prefix}count_spans_sampled`,
+          attributes,
+          sum((column) => column.spans(index, verdict)),
+        );
       }
       if (settings.featureGates.has('processor.tailsamplingprocessor.metricstatcountbytessampled')) {
-        observe(`${prefix}count_bytes_sampled`, attributes, sum((column) => column.bytes(index, verdict)));
+        observe(
+          `${prefix}count_bytes_sampled`,
+          attributes,
+          sum((column) => column.bytes(index, verdict)),
+        );
       }
     }
   }

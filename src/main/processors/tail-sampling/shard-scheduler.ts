@@ -145,7 +145,12 @@ export class ShardScheduler {
     const { log } = this.#options;
     return this.#shards.every(({ memory, running }) => {
       const { words, head } = memory;
-      return !running && words[head + header.traceCount] === 0 && words[head + header.pendingRun] === 0 && words[head + header.cursor] === log.next;
+      return (
+        !running &&
+        words[head + header.traceCount] === 0 &&
+        words[head + header.pendingRun] === 0 &&
+        words[head + header.cursor] === log.next
+      );
     });
   }
 
@@ -255,7 +260,10 @@ export class ShardScheduler {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     const fields = { shard: shard.index, crashes: shard.crashes, error: message };
     if (shard.crashes === crashesMax) {
-      this.#options.logger.error(fields, 'a shard task keeps failing: from now on this shard samples every trace; restart with a mended configuration');
+      this.#options.logger.error(
+        fields,
+        'a shard task keeps failing: from now on this shard samples every trace; restart with a mended configuration',
+      );
     } else this.#options.logger.error(fields, 'a shard task failed; its traces are rebuilt from the requests and the task is run again');
     if (!this.#stopped) this.#run(shard);
     else this.#tellIdle(false);

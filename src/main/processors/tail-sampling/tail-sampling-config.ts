@@ -11,7 +11,9 @@ const shardsMax = 256;
 export const tailSamplingSchema = object({
   decision_wait: duration().default(30_000).describe('Age of a trace, from its first span, at which it is decided; exact to the tick.'),
   decision_wait_after_root_received: duration().describe('Decide this long after a root span came, if that is earlier; 0 = off.'),
-  num_traces: uint({ min: 1 }).default(50_000).describe('Undecided traces held; above it the oldest is decided early.'),
+  num_traces: uint({ min: 1 })
+    .optional()
+    .describe('Undecided traces held; above it the oldest is decided early. Unset: as many as the memory holds.'),
   block_on_overflow: bool().describe('Refuse new traces instead of deciding the oldest early.'),
   expected_new_traces_per_sec: uint().describe('Accepted and not needed.'),
   decision_cache: object({
@@ -26,6 +28,9 @@ export const tailSamplingSchema = object({
   maximum_trace_size_bytes: uint().describe('A larger trace is not sampled, at once; 0 = off.'),
   num_shards: uint({ type: 'uint32' }).default(1).describe('Parts of the traces that are worked on in parallel; 0 = 1.'),
   tail_storage: componentId().optional().describe('Refused: traces are held in the arena.'),
+  workers: uint({ max: 64 })
+    .optional()
+    .describe('Threads that judge traces, for the whole process; 0 = the main thread does. Default: one per shard.'),
   policies: policyList().describe('Evaluated in order, drop policies first.'),
   record: choice(['off', 'policy', 'full'])
     .default('off')

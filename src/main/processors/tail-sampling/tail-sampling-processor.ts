@@ -15,13 +15,14 @@ import {
 } from '../../pipeline/component.ts';
 import { ComponentLife } from '../../pipeline/component-state.ts';
 import { accepted, type ConsumeOutcome, GrpcStatus, refusedPermanent, refusedRetryable } from '../../pipeline/consume-outcome.ts';
-import { checkTailSamplingConfig, type TailSamplingConfig, tailSamplingConfigSchema } from './config.ts';
+
 import { planRegion, type RegionPlan } from './region-plan.ts';
 import { RequestLog } from './request-log.ts';
 import { SampledOutput } from './sampled-output.ts';
 import { type PressureTarget, type SamplerHost, samplerHostOf } from './sampler-host.ts';
 import { type MeasuredSampler, observeSampler, SamplerTotals } from './sampling-metrics.ts';
 import { ShardScheduler } from './shard-scheduler.ts';
+import { checkTailSampling, type TailSamplingConfig, tailSamplingSchema } from './tail-sampling-config.ts';
 
 /** Requests are gathered in segments of this size; a larger request gets a segment of its own. */
 const segmentBytesMax = 1024 * 1024;
@@ -32,8 +33,8 @@ const retryWhenFullMs = 500;
 export const tailSamplingProcessorType: ProcessorType<TailSamplingConfig> = {
   kind: 'processor',
   type: 'tail_sampling',
-  schema: tailSamplingConfigSchema,
-  check: checkTailSamplingConfig,
+  schema: tailSamplingSchema,
+  check: checkTailSampling,
   create: (settings, config, next) => new TailSamplingProcessor(settings, config, next),
 };
 
@@ -46,6 +47,7 @@ interface Running {
   readonly scheduler: ShardScheduler;
   readonly target: PressureTarget;
   readonly fixedBytes: number;
+  readonly totals: SamplerTotals;
   endMetrics(): void;
 }
 
@@ -64,7 +66,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
     this.#config = config;
     this.#next = next;
     this.#host = samplerHostOf(settings.arena);
-    this.#host.announce(config.workers ?? Math.max(1, config.num_shards));
+    this.#host.announce(config.workers ?? shardsOf(config));
     this.#life = new ComponentLife({
       start: () => this.#start(),
       drain: (deadlineMs) => this.#drain(deadlineMs),
@@ -133,7 +135,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
   #start(): void {
     const { arena, clock, logger, featureGates, otelcolCompatibility } = this.#settings;
     const config = this.#config;
-    const shards = config.num_shards;
+    const shards = shardsOf(config);
     const context = { sampleOnFirstMatch: config.sample_on_first_match, otelcolCompatibility, featureGates, shards, shardIndex: 0 };
     const bytesGate = featureGates.has('processor.tailsamplingprocessor.metricstatcountbytessampled');
     const needsSizes = config.maximum_trace_size_bytes > 0 || bytesGate;
@@ -143,15 +145,19 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
       stateWords: compiled.stateWords,
       policies: compiled.names.length,
       numTraces: config.num_traces,
-      sampledCacheSize: config.decision_cache.sampled_cache_size,
-      nonSampledCacheSize: config.decision_cache.non_sampled_cache_size,
+      sampledCacheSize: wantedRecords(config.decision_cache.sampled_cache_size),
+      nonSampledCacheSize: wantedRecords(config.decision_cache.non_sampled_cache_size),
       instances: this.#host.instances,
     });
     const sharedBytes = sharedRegionBytes(config.policies, context);
     const { block: settingsBlock, length } = this.#writeSettings(plan, needsSizes, sharedBytes);
     const blocks = [...plan.blocks, settingsBlock];
     const fixedBytes = blocks.reduce((total, block) => total + block.length, plan.ring.length);
-    const log = new RequestLog(arena, { segmentBytes: segmentBytesOf(arena.capacityBytes), ring: plan.ring, ringSlots: plan.places[0].ringSlots });
+    const log = new RequestLog(arena, {
+      segmentBytes: segmentBytesOf(arena.capacityBytes),
+      ring: plan.ring,
+      ringSlots: plan.places[0].ringSlots,
+    });
     const output = new SampledOutput({
       arena,
       clock,
@@ -181,7 +187,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
     });
     const totals = new SamplerTotals(arena.memory, plan);
     const endMetrics = observeSampler(this.#settings, totals, this, compiled.names);
-    this.#running = { plan, blocks, log, output, scheduler, target, fixedBytes, endMetrics };
+    this.#running = { plan, blocks, log, output, scheduler, target, fixedBytes, totals, endMetrics };
   }
 
   /** Settings for the workers, then the words that limiters share, in one block. */
@@ -190,7 +196,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
     const build = (sharedAt: number): Buffer =>
       serialize({
         instance: this.#settings.id.text,
-        shards: config.num_shards,
+        shards: shardsOf(config),
         places: plan.places,
         decisionWaitMs: config.decision_wait,
         rootWaitMs: config.decision_wait_after_root_received,
@@ -232,8 +238,9 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
     if (!this.#config.drop_pending_traces_on_shutdown) await scheduler.drain(deadlineMs);
     const lostBefore = output.lostSpans;
     await output.settle(deadlineMs);
-    const undecided = scheduler.spansHeld();
-    if (this.#config.drop_pending_traces_on_shutdown) return { spansLost: output.lostSpans - lostBefore };
+    const undecided = this.#config.drop_pending_traces_on_shutdown
+      ? 0
+      : this.account.receivedSpans - this.account.refusedSpans - running.totals.decidedSpans();
     return { spansLost: undecided + output.lostSpans - lostBefore };
   }
 
@@ -253,4 +260,13 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
 
 function segmentBytesOf(capacityBytes: number): number {
   return Math.min(segmentBytesMax, Math.max(64 * 1024, 2 ** Math.floor(Math.log2(capacityBytes / 64))));
+}
+
+function shardsOf(config: TailSamplingConfig): number {
+  return Math.max(1, config.num_shards);
+}
+
+/** Without a cache the Collector remembers a decision as long as the trace's entry lives, so 0 is our default and not "forget at once". */
+function wantedRecords(size: number | undefined): number | undefined {
+  return size !== undefined && size > 0 ? size : undefined;
 }

@@ -2,9 +2,9 @@
 
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import { kernelModule } from '../../../shared/kernel-module.ts';
 import type { ShardTask, ShardTaskResult } from '../../../workers/shard/shard-settings.ts';
 import { ShardRunner, type ShardWorkerData } from '../../../workers/shard-worker.ts';
-import { kernelModule } from '../../../shared/kernel-module.ts';
 import type { Arena } from '../../arena/arena.ts';
 
 /** Runs tasks; the caller keeps at most one in flight per shard, so the queue is bounded by the number of shards. */
@@ -16,7 +16,9 @@ export interface ShardPool {
 }
 
 const workerFile = fileURLToPath(
-  import.meta.url.endsWith('.ts') ? import.meta.resolve('../../../workers/shard-worker.ts') : import.meta.resolve('../../../workers/shard-worker.js'),
+  import.meta.url.endsWith('.ts')
+    ? import.meta.resolve('../../../workers/shard-worker.ts')
+    : import.meta.resolve('../../../workers/shard-worker.js'),
 );
 
 export function createShardPool(arena: Arena, workers: number): ShardPool {
