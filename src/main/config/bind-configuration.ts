@@ -1,0 +1,155 @@
+/** Turns a loaded configuration into typed, checked components and pipelines. All faults in one go. Main thread. */
+
+import type { ComponentId, ComponentType } from '../pipeline/component.ts';
+import type { GraphPlan, PlannedComponent } from '../pipeline/graph.ts';
+import { checkTelemetry, type TelemetryConfig } from '../telemetry/telemetry-config.ts';
+import { bindService } from './bind-service.ts';
+import { collectorTypes, ignorableExtensions } from './collector-components.ts';
+import type { ConfigFault, ConfigPath, LocatedFault } from './config-fault.ts';
+import { decode, parseComponentId } from './fields.ts';
+import { locate, type RawConfiguration } from './load-configuration.ts';
+import { nearest } from './nearest.ts';
+import { goTypeName, isRawMap, type RawMap, resolved } from './raw-value.ts';
+import { rootSchema } from './service-schema.ts';
+import { surprises } from './surprises.ts';
+
+/** What runs: the plan of the graph, the process's own telemetry, and what was noticed on the way. */
+export interface Configuration {
+  readonly graph: GraphPlan;
+  readonly telemetry: TelemetryConfig;
+  readonly warnings: readonly LocatedFault[];
+}
+
+export interface BindOptions {
+  readonly featureGates?: ReadonlySet<string>;
+  /** Leaves pipelines of metrics, logs and profiles out, with a warning, instead of refusing them. */
+  readonly tracesOnly?: boolean;
+  /** Traces per second that the user expects; some checks need it. */
+  readonly tracesPerSecond?: number;
+}
+
+export interface BoundConfiguration {
+  /** Undefined when a fault is an error. */
+  readonly configuration: Configuration | undefined;
+  /** Errors and warnings, in the order of the file. */
+  readonly faults: readonly LocatedFault[];
+}
+
+export const sectionKinds = { receivers: 'receiver', processors: 'processor', exporters: 'exporter', extensions: 'extension' } as const;
+export type Section = keyof typeof sectionKinds;
+
+/** Components of one section; `known` also holds ids whose configuration is faulty, so that references to them are no second fault. */
+export interface BoundSection {
+  readonly components: Map<string, PlannedComponent>;
+  readonly known: Set<string>;
+  /** Extensions that are left out. */
+  readonly ignored: Set<string>;
+}
+
+/** Decodes every component by its type's schema and runs its `check`, then checks the service section against them. */
+export function bindConfiguration(
+  loaded: RawConfiguration,
+  componentTypes: readonly ComponentType[],
+  options: BindOptions = {},
+): BoundConfiguration {
+  const faults: ConfigFault[] = [];
+  const decoded = decode(rootSchema, loaded.raw);
+  faults.push(...(decoded.kind === 'decoded' ? decoded.warnings : decoded.faults));
+  const sections = {} as Record<Section, BoundSection>;
+  for (const section of Object.keys(sectionKinds) as Section[]) {
+    sections[section] = bindSection(section, loaded.raw[section], componentTypes, faults);
+  }
+  if (isRawMap(resolved(loaded.raw.connectors)) && Object.keys(resolved(loaded.raw.connectors) as RawMap).length > 0) {
+    const message = 'connectors are not built; Ringtail runs pipelines from receivers to exporters';
+    faults.push({ severity: 'error', path: ['connectors'], message });
+  }
+  const service = bindService(loaded.raw, sections, options, faults);
+  const telemetry = decoded.kind === 'decoded' ? decoded.config.service.telemetry : undefined;
+  if (telemetry !== undefined) faults.push(...checkTelemetry(telemetry).map((fault) => below(['service', 'telemetry'], fault)));
+  faults.push(...surprises(loaded.raw, options));
+  const located = sortFaults(faults.map((fault) => locate(loaded, fault)));
+  if (telemetry === undefined || located.some((fault) => fault.severity === 'error')) return { configuration: undefined, faults: located };
+  const graph: GraphPlan = {
+    receivers: sections.receivers.components,
+    processors: sections.processors.components,
+    exporters: sections.exporters.components,
+    extensions: sections.extensions.components,
+    ...service,
+  };
+  return { configuration: { graph, telemetry, warnings: located }, faults: located };
+}
+
+function below(path: ConfigPath, fault: ConfigFault): ConfigFault {
+  return { ...fault, path: [...path, ...fault.path] };
+}
+
+/** By file in the order first seen, then by line and column; one fault is told once. */
+export function sortFaults(faults: readonly LocatedFault[]): LocatedFault[] {
+  const files = [...new Set(faults.map((fault) => fault.file))];
+  const unique = new Map(faults.map((fault) => [JSON.stringify([fault.file, fault.line, fault.column, fault.path, fault.message]), fault]));
+  return [...unique.values()].sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column);
+}
+
+function bindSection(section: Section, raw: unknown, types: readonly ComponentType[], faults: ConfigFault[]): BoundSection {
+  const bound: BoundSection = { components: new Map(), known: new Set(), ignored: new Set() };
+  const written = resolved(raw);
+  if (written === undefined || written === null) return bound;
+  if (!isRawMap(written)) {
+    faults.push({ severity: 'error', path: [section], message: `expected a map of ${section} by id, got '${goTypeName(raw)}'` });
+    return bound;
+  }
+  const ofKind = types.filter((type) => type.kind === sectionKinds[section]);
+  for (const [key, config] of Object.entries(written)) bindComponent(section, key, config, ofKind, bound, faults);
+  return bound;
+}
+
+function bindComponent(
+  section: Section,
+  key: string,
+  raw: unknown,
+  types: readonly ComponentType[],
+  bound: BoundSection,
+  faults: ConfigFault[],
+): void {
+  const path = [section, key];
+  const parsed = parseComponentId(key);
+  if (parsed.fault !== undefined) {
+    faults.push({ severity: 'error', path, message: parsed.fault });
+    return;
+  }
+  const { text } = parsed.id;
+  if (bound.known.has(text))
+    faults.push({ severity: 'error', path, message: `duplicate name ${JSON.stringify(key)} after unmarshaling ${text}` });
+  bound.known.add(text);
+  const type = types.find((candidate) => candidate.type === parsed.id.type || candidate.aliases?.includes(parsed.id.type) === true);
+  if (type === undefined) {
+    faults.push(unknownType(section, parsed.id, types, bound));
+    return;
+  }
+  const id: ComponentId = { ...parsed.id, type: type.type };
+  const outcome = decode(type.schema, raw);
+  if (outcome.kind === 'faulty') {
+    faults.push(...outcome.faults.map((fault) => below(path, fault)));
+    return;
+  }
+  const checked = type.check?.(outcome.config, id) ?? [];
+  faults.push(...[...outcome.warnings, ...checked].map((fault) => below(path, fault)));
+  bound.components.set(text, { id, type, config: outcome.config });
+}
+
+function unknownType(section: Section, id: ComponentId, types: readonly ComponentType[], bound: BoundSection): ConfigFault {
+  const kind = sectionKinds[section];
+  const path = [section, id.text];
+  const built = types.flatMap((type) => [type.type, ...(type.aliases ?? [])]).sort();
+  if (kind === 'extension' && ignorableExtensions.has(id.type)) {
+    bound.ignored.add(id.text);
+    return { severity: 'warning', path, message: `the extension ${id.type} is not part of Ringtail and is ignored; data flows as before` };
+  }
+  if (collectorTypes[kind].has(id.type)) {
+    return { severity: 'error', path, message: `the ${kind} ${id.type} is not built yet; built are: ${built.join(', ')}` };
+  }
+  const near = nearest(id.type, [...built, ...collectorTypes[kind]]);
+  const hint = near === undefined ? '' : `; did you mean ${near}?`;
+  const message = `unknown type: ${JSON.stringify(id.type)} for id: ${JSON.stringify(id.text)} (valid values: [${built.join(' ')}])${hint}`;
+  return { severity: 'error', path, message };
+}
