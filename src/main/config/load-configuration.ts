@@ -39,6 +39,8 @@ export interface CanonicalSource {
   readonly root: ConfigNode | undefined;
   readonly document: YamlDocument | undefined;
   readonly node: Node | null;
+  /** The column of an offset of a node's range. */
+  columnOf(offset: number): number;
   readonly faults: readonly LocatedFault[];
 }
 
@@ -87,7 +89,7 @@ function displayName(uri: string): string {
 
 function failed(file: string, message: string): CanonicalSource {
   const fault: LocatedFault = { severity: 'error', path: [], message, file, line: 1, column: 1 };
-  return { file, root: undefined, document: undefined, node: null, faults: [fault] };
+  return { file, root: undefined, document: undefined, node: null, columnOf: () => 1, faults: [fault] };
 }
 
 /** Reads a configuration text as it was meant; the document of the answer is canonical. */
@@ -96,10 +98,11 @@ export function readSource(text: string, file: string): CanonicalSource {
   if (source.faults.length > 0) return { ...failed(file, ''), faults: source.faults };
   const unwrapped = unwrap(source, file);
   const { document, node } = unwrapped;
+  const columnOf = (offset: number) => unwrapped.source.place(offset).column;
   if (unwrapped.faults.some((fault) => fault.severity === 'error')) return { ...failed(file, ''), faults: unwrapped.faults };
   if (document === undefined || node === null) {
     const empty: ConfigNode = { kind: 'map', place: { file, line: 1, column: 1 }, entries: new Map() };
-    return { file, root: empty, document, node, faults: unwrapped.faults };
+    return { file, root: empty, document, node, columnOf, faults: unwrapped.faults };
   }
   const faults: LocatedFault[] = [...unwrapped.faults];
   if (isMap(node)) {
@@ -109,7 +112,7 @@ export function readSource(text: string, file: string): CanonicalSource {
   }
   const tree = toConfigNode(unwrapped.source, document, node);
   faults.push(...tree.faults);
-  if (tree.root.kind === 'map') return { file, root: tree.root, document, node, faults };
+  if (tree.root.kind === 'map') return { file, root: tree.root, document, node, columnOf, faults };
   const message = 'retrieved value cannot be used as a configuration: a map with receivers, exporters and service is needed';
   return { ...failed(file, ''), faults: [...faults, { severity: 'error', path: [], message, ...tree.root.place }] };
 }
