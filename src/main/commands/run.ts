@@ -4,7 +4,6 @@ import type { Arena } from '../arena/arena.ts';
 import { createArena } from '../arena/shared-arena.ts';
 import type { LocatedFault } from '../config/config-fault.ts';
 import { arenaCapacityBytes, usedTypes } from '../pipeline/arena-capacity.ts';
-import { componentTypes } from '../pipeline/component-types.ts';
 import type { GraphPlan } from '../pipeline/graph.ts';
 import { Service, type ServicePlan } from '../pipeline/service.ts';
 import { type MemoryLimiterConfig, memoryLimits } from '../processors/memory-limiter/memory-limiter-config.ts';
@@ -12,7 +11,7 @@ import { containerMemoryBytes } from '../telemetry/container-memory.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createPinoLogger } from '../telemetry/pino-logger.ts';
 import { telemetrySettings } from '../telemetry/telemetry-config.ts';
-import { loadPlan, type PlanOutcome } from './load-plan.ts';
+import { faultText, loadPlan, type PlanOutcome } from './load-plan.ts';
 import { ExitCode, type ProcessHost } from './process-host.ts';
 
 export interface RunOptions {
@@ -38,13 +37,7 @@ export async function runService(options: RunOptions, host: ProcessHost): Promis
 
 function load(options: RunOptions, host: ProcessHost): Promise<PlanOutcome> {
   const { sets, featureGates } = options;
-  return loadPlan(options.sources, { sets, featureGates, environment: host.environment, componentTypes });
-}
-
-/** One line for each fault: `file:line:column: severity: path: message`. */
-export function faultText(fault: LocatedFault): string {
-  const path = fault.path.length === 0 ? '' : `${fault.path.join('::')}: `;
-  return `${fault.file}:${fault.line}:${fault.column}: ${fault.severity}: ${path}${fault.message}`;
+  return loadPlan(options.sources, { sets, featureGates, environment: host.environment });
 }
 
 function printFaults(faults: readonly LocatedFault[], host: ProcessHost): void {
