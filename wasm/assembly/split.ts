@@ -29,7 +29,7 @@ import {
   ZERO_TRACE_ID,
 } from "./rows";
 import { LEGACY_SCOPE_SPANS } from "./schema";
-import { WIRE_LEN, fail, fieldBody, fieldNumber, fieldWire, open } from "./wire";
+import { WIRE_LEN, fail, fieldBody, fieldNumber, fieldWire, open, shortBytes } from "./wire";
 
 let spanTotal: u32 = 0;
 let scopeTotal: u32 = 0;
@@ -130,77 +130,69 @@ function measureResource(p: u32, end: u32): bool {
   return true;
 }
 
-/** Position of the last trace id of the span [p, end), or of sixteen zero bytes; 0 on malformed bytes. */
+/**
+ * Position of the last trace id of the span [p, end), or of sixteen zero bytes; 0 on malformed bytes.
+ * The bet is `validate`'s: the straight line of fields that SDKs write.
+ */
 function traceIdOf(p: u32, end: u32): u32 {
   let id = ZERO_TRACE_ID;
   while (p < end) {
-    const room = end - p;
-    if (room >= 2) {
-      const tag = <u32>load<u8>(p);
-      const length = <u32>load<u8>(p + 1);
-      if (tag < 0x80 && tag >= 0x10 && length < 0x80) {
-        const wire = tag & 7;
-        const bytes: u32 = wire == WIRE_LEN ? 2 + length : wire == 0 ? 2 : wire == 1 ? 9 : 0;
-        if (bytes != 0 && bytes <= room) {
-          p += bytes;
-          continue;
-        }
-      } else if (tag == 0x0a && length == 16 && room >= 18) {
-        id = p + 2;
-        p += 18;
-        continue;
-      } else if (tag == 0x85 && length == 1 && room >= 6) {
-        p += 6;
-        continue;
-      }
+    const start = p;
+    if (end - p >= 18 && load<u16>(p) == 0x100a) {
+      id = p + 2;
+      p += 18;
     }
-    const at = p;
+    if (end - p >= 10 && load<u16>(p) == 0x0812) p += 10;
+    if (end - p >= 10 && load<u16>(p) == 0x0822) p += 10;
+    if (end - p >= 2 && load<u8>(p) == 0x2a) p += shortBytes(p, end);
+    if (end - p >= 2 && load<u8>(p) == 0x30 && load<u8>(p + 1) < 0x80) p += 2;
+    if (end - p >= 9 && load<u8>(p) == 0x39) p += 9;
+    if (end - p >= 9 && load<u8>(p) == 0x41) p += 9;
+    while (end - p >= 2 && load<u8>(p) == 0x4a) {
+      const bytes = shortBytes(p, end);
+      if (!bytes) break;
+      p += bytes;
+    }
+    if (end - p >= 2 && load<u8>(p) == 0x7a) p += shortBytes(p, end);
+    if (end - p >= 6 && load<u16>(p) == 0x0185) p += 6;
+    if (p != start) continue;
     p = open(p, end);
     if (!p) return 0;
     if (fieldNumber == 1) {
       const length = p - fieldBody;
-      if (fieldWire != WIRE_LEN || (length != 0 && length != 16)) return fail(at, ERROR_TRACE_ID_LENGTH);
+      if (fieldWire != WIRE_LEN || (length != 0 && length != 16)) return fail(start, ERROR_TRACE_ID_LENGTH);
       id = length ? fieldBody : ZERO_TRACE_ID;
     }
   }
   return id;
 }
 
-/** Writes a resource or scope row for the message [p, end): all its fields but those with the given numbers, as at most two pieces. */
-function writeContext(row: u32, p: u32, end: u32, without: u32, alsoWithout: u32): bool {
-  const start = p;
-  let pieces: u32 = 0;
-  let pieceStart: u32 = 0;
-  let pieceEnd: u32 = 0;
+// The header of the message being split: how many pieces so far, and where the last one begins and ends.
+let pieces: u32 = 0;
+let pieceStart: u32 = 0;
+let pieceEnd: u32 = 0;
+
+/** Begins the row of a message: no pieces, and for a scope row its resource. */
+// @ts-ignore: decorator
+@inline
+function openContext(row: u32, resource: u32): void {
+  pieces = 0;
   store<u64>(row, 0);
   store<u64>(row + 8, 0);
-  store<u64>(row + 16, 0);
-  while (p < end) {
-    if (load<u8>(p) == 0x12 && without == 2) {
-      const skipped = shortEnd(p, end);
-      if (skipped) {
-        p = skipped;
-        continue;
-      }
-    }
-    const next = open(p, end);
-    if (!next) return false;
-    if (fieldNumber != without && fieldNumber != alsoWithout) {
-      if (pieces == 0 || pieceEnd != p) {
-        pieces++;
-        pieceStart = p;
-      }
-      pieceEnd = next;
-      if (pieces <= 2) {
-        const slot = row + (pieces == 1 ? CONTEXT_FIRST_PIECE : CONTEXT_SECOND_PIECE);
-        store<u32>(slot, pieceStart);
-        store<u32>(slot + 4, next - pieceStart);
-      }
-    }
-    p = next;
+  store<u64>(row + 16, resource);
+}
+
+/** Adds the field [p, next) to the row's header; pieces beyond the second are only counted. */
+function addToContext(row: u32, p: u32, next: u32): void {
+  if (pieces == 0 || pieceEnd != p) {
+    pieces++;
+    pieceStart = p;
   }
-  if (pieces > 2) copyHeader(row, start, end, without, alsoWithout);
-  return true;
+  pieceEnd = next;
+  if (pieces > 2) return;
+  const slot = row + (pieces == 1 ? CONTEXT_FIRST_PIECE : CONTEXT_SECOND_PIECE);
+  store<u32>(slot, pieceStart);
+  store<u32>(slot + 4, next - pieceStart);
 }
 
 /** A header in more than two pieces: copied behind the rows, so that it is one. The bytes were walked before and are well formed. */
@@ -223,7 +215,9 @@ function copyHeader(row: u32, p: u32, end: u32, without: u32, alsoWithout: u32):
   store<u32>(row, 0, CONTEXT_SECOND_LENGTH);
 }
 
-function splitScope(p: u32, end: u32, scope: u32, uniform: bool): bool {
+function splitScope(p: u32, end: u32, scope: u32, resource: u32, uniform: bool): bool {
+  const start = p;
+  openContext(scope, resource);
   let run: u32 = 0;
   let runEnd: u32 = 0;
   let low: u64 = 0;
@@ -234,7 +228,10 @@ function splitScope(p: u32, end: u32, scope: u32, uniform: bool): bool {
     if (!p) {
       p = open(at, end);
       if (!p) return false;
-      if (fieldNumber != 2) continue;
+      if (fieldNumber != 2) {
+        addToContext(scope, at, p);
+        continue;
+      }
       if (fieldWire != WIRE_LEN) return <bool>fail(at, ERROR_WIRE_TYPE);
     }
     const body = fieldBody;
@@ -261,6 +258,7 @@ function splitScope(p: u32, end: u32, scope: u32, uniform: bool): bool {
     }
     runEnd = p;
   }
+  if (pieces > 2) copyHeader(scope, start, end, 2, 2);
   return true;
 }
 
@@ -269,17 +267,21 @@ function splitResource(p: u32, end: u32, uniform: bool): bool {
   if (!wanted) return false;
   const row = resourceAt;
   resourceAt += CONTEXT_BYTES;
-  if (!writeContext(row, p, end, 2, LEGACY_SCOPE_SPANS)) return false;
+  openContext(row, 0);
+  for (let at = p; at < end; ) {
+    const next = open(at, end);
+    if (!next) return false;
+    if (fieldNumber != 2 && fieldNumber != LEGACY_SCOPE_SPANS) addToContext(row, at, next);
+    at = next;
+  }
+  if (pieces > 2) copyHeader(row, p, end, 2, LEGACY_SCOPE_SPANS);
   while (p < end) {
     const next = open(p, end);
     if (!next) return false;
     if (fieldNumber == wanted) {
-      const body = fieldBody;
       const scope = scopeAt;
       scopeAt += CONTEXT_BYTES;
-      if (!writeContext(scope, body, next, 2, 2)) return false;
-      store<u32>(scope, row, SCOPE_RESOURCE);
-      if (!splitScope(body, next, scope, uniform)) return false;
+      if (!splitScope(fieldBody, next, scope, row, uniform)) return false;
     }
     p = next;
   }

@@ -2,7 +2,7 @@
 
 import { CONTEXT_BYTES, ERROR_DEPTH, ERROR_SPAN_ID_LENGTH, ERROR_TRACE_ID_LENGTH, ERROR_WIRE_TYPE, RUN_BYTES } from "./rows";
 import { ANY_VALUE, KEY_VALUE, LEGACY_SCOPE_SPANS, RESOURCE_SPANS, SCOPE_SPANS, SPAN, SPAN_ID, STATUS, TRACE_ID, UNKNOWN, kindOf } from "./schema";
-import { WIRE_LEN, fail, fieldBody, fieldNumber, fieldWire, open } from "./wire";
+import { WIRE_LEN, fail, fieldBody, fieldNumber, fieldWire, open, shortBytes } from "./wire";
 
 /** Nested values (a list in a list …) deeper than this are refused: the walk recurses, and no peer may choose how deep our stack goes. */
 const DEPTH_MAX: u32 = 128;
@@ -38,7 +38,6 @@ function field(message: u32, p: u32, end: u32, depth: u32): u32 {
   }
   if (kind == SPAN_ID) return length == 0 || length == 8 ? next : fail(at, ERROR_SPAN_ID_LENGTH);
   const inner = kind >> 6;
-  if (inner == KEY_VALUE) return keyValue(body, next, depth) ? next : 0;
   if (inner == ANY_VALUE && ++depth > DEPTH_MAX) return fail(at, ERROR_DEPTH);
   return fields(inner, body, next, depth) ? next : 0;
 }
@@ -51,91 +50,51 @@ function fields(message: u32, p: u32, end: u32, depth: u32): bool {
   return true;
 }
 
-/** The bet: key, then value, both shorter than 128 bytes, nothing else, and the value a string, a boolean, a small integer or a double. */
-function keyValue(p: u32, end: u32, depth: u32): bool {
-  const room = end - p;
-  if (room >= 4 && room < 0x100 && load<u8>(p) == 0x0a && depth < DEPTH_MAX) {
-    const q = p + 2 + <u32>load<u8>(p + 1);
-    if (q + 2 <= end && load<u8>(p + 1) < 0x80 && load<u8>(q) == 0x12) {
-      const length = <u32>load<u8>(q + 1);
-      if (length < 0x80 && q + 2 + length == end) {
-        if (length < 2) return fields(ANY_VALUE, q + 2, end, depth + 1);
-        const tag = load<u8>(q + 2);
-        const first = <u32>load<u8>(q + 3);
-        if (tag == 0x0a && first + 2 == length) return true;
-        if ((tag == 0x18 || tag == 0x10) && length == 2 && first < 0x80) return true;
-        if (tag == 0x21 && length == 9) return true;
-        return fields(ANY_VALUE, q + 2, end, depth + 1);
-      }
-    }
+/** Whether [p, end) is a key, then a value, both shorter than 128 bytes, nothing else, and the value a string, a boolean, an integer below 16,384 or a double. */
+// @ts-ignore: decorator
+@inline
+function isPlainKeyValue(p: u32, end: u32): bool {
+  if (end - p < 6 || load<u8>(p) != 0x0a) return false;
+  const keyBytes = <u32>load<u8>(p + 1);
+  if (keyBytes >= 0x80 || keyBytes > end - p - 6) return false;
+  const q = p + 2 + keyBytes;
+  const length = <u32>load<u8>(q + 1);
+  if (load<u8>(q) != 0x12 || length >= 0x80 || q + 2 + length != end) return false;
+  const tag = load<u8>(q + 2);
+  const first = <u32>load<u8>(q + 3);
+  if (tag == 0x0a) return first + 2 == length;
+  if (tag == 0x18 || tag == 0x10) {
+    if (length == 2) return first < 0x80;
+    return length == 3 && first >= 0x80 && load<u8>(q + 4) < 0x80;
   }
-  return fields(KEY_VALUE, p, end, depth);
+  return tag == 0x21 && length == 9;
 }
 
-/** The bet: one-byte tags (two for flags), one-byte lengths (two for attributes and events), fields as SDKs write them. All else goes through `field`. */
+/**
+ * The bet: fields in the order of their numbers, as SDKs write them, one-byte lengths, and most of them of one possible length, so that the next
+ * position does not wait for a load. All else goes through `field`, one field at a time, and the straight line is tried again from there.
+ */
 function span(p: u32, end: u32): bool {
   if (end - p < 18 || load<u16>(p) != 0x100a) uniform = false;
   else p += 18;
   while (p < end) {
-    const room = end - p;
-    if (room >= 2) {
-      const tag = load<u8>(p);
-      const length = <u32>load<u8>(p + 1);
-      switch (tag) {
-        case 0x12: // span_id
-        case 0x22: // parent_span_id
-          if (length == 8 && room >= 10) {
-            p += 10;
-            continue;
-          }
-          break;
-        case 0x1a: // trace_state
-        case 0x2a: // name
-          if (length < 0x80 && length <= room - 2) {
-            p += 2 + length;
-            continue;
-          }
-          break;
-        case 0x30: // kind
-        case 0x50: // dropped counts
-        case 0x60:
-        case 0x70:
-          if (length < 0x80) {
-            p += 2;
-            continue;
-          }
-          break;
-        case 0x39: // start_time_unix_nano
-        case 0x41: // end_time_unix_nano
-          if (room >= 9) {
-            p += 9;
-            continue;
-          }
-          break;
-        case 0x4a: // attributes
-          if (length < 0x80 && length <= room - 2) {
-            if (!keyValue(p + 2, p + 2 + length, 0)) return false;
-            p += 2 + length;
-            continue;
-          }
-          break;
-        case 0x7a: // status
-          if (length < 0x80 && length <= room - 2) {
-            if (length && !(length == 2 && load<u8>(p + 2) == 0x18 && load<u8>(p + 3) < 0x80) && !fields(STATUS, p + 2, p + 2 + length, 0)) return false;
-            p += 2 + length;
-            continue;
-          }
-          break;
-        case 0x85: // flags
-          if (length == 1 && room >= 6) {
-            p += 6;
-            continue;
-          }
-          break;
-        default:
-          break;
-      }
+    const at = p;
+    if (end - p >= 10 && load<u16>(p) == 0x0812) p += 10; // span_id
+    if (end - p >= 10 && load<u16>(p) == 0x0822) p += 10; // parent_span_id
+    if (end - p >= 2 && load<u8>(p) == 0x2a) p += shortBytes(p, end); // name
+    if (end - p >= 2 && load<u8>(p) == 0x30 && load<u8>(p + 1) < 0x80) p += 2; // kind
+    if (end - p >= 9 && load<u8>(p) == 0x39) p += 9; // start_time_unix_nano
+    if (end - p >= 9 && load<u8>(p) == 0x41) p += 9; // end_time_unix_nano
+    while (end - p >= 2 && load<u8>(p) == 0x4a) {
+      const bytes = shortBytes(p, end);
+      if (!bytes) break;
+      if (!isPlainKeyValue(p + 2, p + bytes) && !fields(KEY_VALUE, p + 2, p + bytes, 0)) return false;
+      p += bytes;
     }
+    if (end - p >= 4 && load<u16>(p) == 0x027a && load<u8>(p + 2) == 0x18 && load<u8>(p + 3) < 0x80) p += 4; // status with a code alone
+    else if (end - p >= 2 && load<u16>(p) == 0x007a) p += 2; // status without anything
+    if (end - p >= 6 && load<u16>(p) == 0x0185) p += 6; // flags
+    if (p != at) continue;
     p = field(SPAN, p, end, 0);
     if (!p) return false;
   }

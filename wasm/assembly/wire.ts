@@ -71,6 +71,14 @@ export function open(p: u32, end: u32): u32 {
   return fail(at, ERROR_WIRE_TYPE);
 }
 
+/** Bytes of the length-delimited field with a one-byte tag at `p` if its length has one byte and fits, else 0. Needs two bytes at `p`. */
+// @ts-ignore: decorator
+@inline
+export function shortBytes(p: u32, end: u32): u32 {
+  const length = <u32>load<u8>(p + 1);
+  return length < 0x80 && length <= end - p - 2 ? length + 2 : 0;
+}
+
 /** Bytes of `value` as a varint. */
 // @ts-ignore: decorator
 @inline
