@@ -4,7 +4,7 @@ import { WireReader } from './wire-reader.ts';
 
 /**
  * What differs from the wire: unknown fields and explicit default values are gone, varints are minimal, and trace id, span id, parent span id and status are
- * always written. A scalar that the sender wrote twice counts twice. Source: spec 1.5, pdata v1.67 SizeProto.
+ * always written. Of a scalar written twice the last counts. Source: spec 1.5, pdata v1.67 SizeProto.
  */
 const reader = new WireReader();
 
@@ -52,10 +52,10 @@ function fixedField(length: number, size: number): number {
   return some === 0 ? 0 : size;
 }
 
-/** Reads an id; its length, 0 when empty or all zeros. */
-function idBytes(): number {
+/** Reads an id; its field's bytes, written even when it is empty or all zeros. */
+function idField(): number {
   const length = reader.varint();
-  return fixedField(length, length);
+  return 2 + fixedField(length, length);
 }
 
 /** Reads a sub-message's length and then, up to its end, its body by `body`. */
@@ -126,58 +126,72 @@ function kvlistBody(end: number): number {
 
 /** KeyValue: key = 1, value = 2 (always written). */
 function keyValueBody(end: number): number {
-  let size = 0;
-  let valueSize = 2;
+  let key = 0;
+  let value = 2;
   while (reader.position < end) {
     const tag = reader.varint();
-    if (tag === 0x0a) size += textField();
-    else if (tag === 0x12) valueSize = messageField(anyValueBody);
+    if (tag === 0x0a) key = textField();
+    else if (tag === 0x12) value = messageField(anyValueBody);
     else reader.skip(tag);
   }
-  return size + valueSize;
+  return key + value;
 }
 
 /** Span.Event: time_unix_nano = 1, name = 2, attributes = 3, dropped_attributes_count = 4. */
 function eventBody(end: number): number {
-  let size = 0;
+  let time = 0;
+  let name = 0;
+  let dropped = 0;
+  let repeated = 0;
   while (reader.position < end) {
     const tag = reader.varint();
-    if (tag === 0x09) size += fixedField(8, 9);
-    else if (tag === 0x12) size += textField();
-    else if (tag === 0x1a) size += messageField(keyValueBody);
-    else if (tag === 0x20) size += uint32Field();
+    if (tag === 0x09) time = fixedField(8, 9);
+    else if (tag === 0x12) name = textField();
+    else if (tag === 0x1a) repeated += messageField(keyValueBody);
+    else if (tag === 0x20) dropped = uint32Field();
     else reader.skip(tag);
   }
-  return size;
+  return time + name + dropped + repeated;
 }
 
 /** Span.Link: trace_id = 1, span_id = 2 (both always written), trace_state = 3, attributes = 4, dropped_attributes_count = 5, flags = 6 (fixed32). */
 function linkBody(end: number): number {
-  let size = 0;
-  let ids = 4;
+  let traceId = 2;
+  let spanId = 2;
+  let traceState = 0;
+  let dropped = 0;
+  let flags = 0;
+  let repeated = 0;
   while (reader.position < end) {
     const tag = reader.varint();
-    if (tag === 0x0a || tag === 0x12) ids += idBytes();
-    else if (tag === 0x1a) size += textField();
-    else if (tag === 0x22) size += messageField(keyValueBody);
-    else if (tag === 0x28) size += uint32Field();
-    else if (tag === 0x35) size += fixedField(4, 5);
+    if (tag === 0x0a) traceId = idField();
+    else if (tag === 0x12) spanId = idField();
+    else if (tag === 0x1a) traceState = textField();
+    else if (tag === 0x22) repeated += messageField(keyValueBody);
+    else if (tag === 0x28) dropped = uint32Field();
+    else if (tag === 0x35) flags = fixedField(4, 5);
     else reader.skip(tag);
   }
-  return size + ids;
+  return traceId + spanId + traceState + dropped + flags + repeated;
 }
+
+/** Fields of the span's status so far: its message may come in several pieces, which merge. */
+let statusMessage = 0;
+let statusCode = 0;
 
 /** Status: message = 2, code = 3. */
 function statusBody(end: number): number {
-  let size = 0;
   while (reader.position < end) {
     const tag = reader.varint();
-    if (tag === 0x12) size += textField();
-    else if (tag === 0x18) size += int32Field();
+    if (tag === 0x12) statusMessage = textField();
+    else if (tag === 0x18) statusCode = int32Field();
     else reader.skip(tag);
   }
-  return size;
+  return statusMessage + statusCode;
 }
+
+/** Singular fields of the span being measured, by field number; the last of each counts. One span at a time. */
+const spanFields = new Uint32Array(17);
 
 /**
  * Span: trace_id = 1, span_id = 2, trace_state = 3, parent_span_id = 4, name = 5, kind = 6, start = 7, end = 8, attributes = 9, dropped_attributes_count = 10,
@@ -185,9 +199,10 @@ function statusBody(end: number): number {
  */
 export function spanBodyBytes(bytes: Uint8Array, at: number, length: number): number {
   const end = at + length;
+  const fields = spanFields.fill(0);
+  fields[1] = fields[2] = fields[4] = fields[15] = 2;
+  statusMessage = statusCode = 0;
   let size = 0;
-  let ids = 6;
-  let statusSize = 2;
   reader.at(bytes, at);
   while (reader.position < end) {
     const tag = reader.varint();
@@ -195,18 +210,18 @@ export function spanBodyBytes(bytes: Uint8Array, at: number, length: number): nu
       case 0x0a:
       case 0x12:
       case 0x22:
-        ids += idBytes();
+        fields[tag >>> 3] = idField();
         break;
       case 0x1a:
       case 0x2a:
-        size += textField();
+        fields[tag >>> 3] = textField();
         break;
       case 0x30:
-        size += int32Field();
+        fields[6] = int32Field();
         break;
       case 0x39:
       case 0x41:
-        size += fixedField(8, 9);
+        fields[tag >>> 3] = fixedField(8, 9);
         break;
       case 0x4a:
         size += messageField(keyValueBody);
@@ -214,7 +229,7 @@ export function spanBodyBytes(bytes: Uint8Array, at: number, length: number): nu
       case 0x50:
       case 0x60:
       case 0x70:
-        size += uint32Field();
+        fields[tag >>> 3] = uint32Field();
         break;
       case 0x5a:
         size += messageField(eventBody);
@@ -223,16 +238,17 @@ export function spanBodyBytes(bytes: Uint8Array, at: number, length: number): nu
         size += messageField(linkBody);
         break;
       case 0x7a:
-        statusSize = messageField(statusBody);
+        fields[15] = messageField(statusBody);
         break;
       case 0x85:
-        size += fixedField(4, 6);
+        fields[16] = fixedField(4, 6);
         break;
       default:
         reader.skip(tag);
     }
   }
-  return size + ids + statusSize;
+  for (let field = 1; field < fields.length; field++) size += fields[field];
+  return size;
 }
 
 /** EntityRef: schema_url = 1, type = 2, id_keys = 3, description_keys = 4 (repeated texts, written even when empty). */
