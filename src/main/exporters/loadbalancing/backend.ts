@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '../../../shared/clock.ts';
 import type { CallOutcome, GrpcHeaders, GrpcUnaryClient } from '../otlp-grpc/grpc-unary-client.ts';
+import { untilDeadline } from '../sender/until-deadline.ts';
 import type { FrameCursor } from './frame-blocks.ts';
 import type { Slice } from './slice.ts';
 
@@ -97,9 +98,8 @@ export class Backend {
     this.#retired = true;
     this.#pause?.cancel();
     if (this.#callsInFlight > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-        this.#settings.clock.after(Math.max(0, deadlineMs - this.#settings.clock.monotonicMs()), resolve);
+      await untilDeadline(this.#settings.clock, deadlineMs, (done) => {
+        this.#onIdle = done;
       });
     }
     await this.#client.close(deadlineMs);

@@ -8,6 +8,7 @@ import { accepted, type ConsumeOutcome, GrpcStatus, type RefusedOutcome, refused
 import type { Logger } from '../../telemetry/logger.ts';
 import { type CallOutcome, outcomeOfCall } from '../otlp-grpc/grpc-unary-client.ts';
 import { backOffMs, type RetryConfig } from '../sender/back-off.ts';
+import { untilDeadline } from '../sender/until-deadline.ts';
 import type { Backend } from './backend.ts';
 import type { BalancerMetrics } from './balancer-metrics.ts';
 import type { ChildQueueConfig } from './child-queue.ts';
@@ -125,13 +126,11 @@ export class Balancer {
 
   /** Takes nothing more, goes on sending and retrying until the deadline, then gives up. Returns the acknowledged spans that were lost. */
   async drain(deadlineMs: number): Promise<number> {
-    const { clock } = this.#settings;
     this.#closed = true;
     this.#retryUntilMs = deadlineMs;
     if (this.#openSlices > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-        clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), resolve);
+      await untilDeadline(this.#settings.clock, deadlineMs, (done) => {
+        this.#onIdle = done;
       });
     }
     return this.#acknowledgedSpansLost + this.#acknowledgedSpansOpen;
@@ -165,7 +164,7 @@ export class Balancer {
       return;
     }
     if (outcome.retryAfterMs !== undefined && outcome.retryAfterMs > 0) backend.pauseUntil(clock.monotonicMs() + outcome.retryAfterMs);
-    if (call.unsent === true) this.#settings.onUnreachable();
+    if (outcome.code === GrpcStatus.unavailable) this.#settings.onUnreachable();
     if (outcome.retryable) this.#retryLater(backend, slices, outcome);
     else if (slices.length > 1 && concernsContent(outcome.code)) this.#sendApart(backend, slices);
     else for (const slice of slices) this.#close(slice, outcome);

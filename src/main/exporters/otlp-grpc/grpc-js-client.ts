@@ -13,6 +13,7 @@ import {
 } from '@grpc/grpc-js';
 import { GrpcStatus } from '../../pipeline/consume-outcome.ts';
 import { decodeRpcStatus } from '../../transport/rpc-status.ts';
+import { untilDeadline } from '../sender/until-deadline.ts';
 import { partialSuccessOf } from './export-response.ts';
 import type { GrpcClientOptions, GrpcClientSettings } from './grpc-client-options.ts';
 import type { GrpcTarget } from './grpc-target.ts';
@@ -87,11 +88,10 @@ export class GrpcJsClient implements GrpcUnaryClient {
 
   async #close(deadlineMs: number): Promise<void> {
     const { clock } = this.#settings;
-    const timer = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), () => {
-      for (const call of this.#calls) call.cancel();
-    });
-    await Promise.all([...this.#calls].map((call) => call.done));
-    timer.cancel();
+    const ended = Promise.all([...this.#calls].map((call) => call.done));
+    await untilDeadline(clock, deadlineMs, (done) => void ended.then(done));
+    for (const call of this.#calls) call.cancel();
+    await ended;
     this.#client.close();
   }
 }

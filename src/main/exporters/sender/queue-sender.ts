@@ -11,6 +11,7 @@ import { cutRequest } from './cut-request.ts';
 import { copyToOwned, type OwnedBytes } from './owned-bytes.ts';
 import type { QueueConfig } from './queue-config.ts';
 import type { Sender, SendOutcome, SendRequest } from './send-request.ts';
+import { untilDeadline } from './until-deadline.ts';
 
 export interface QueueSettings {
   readonly arena: Arena;
@@ -98,9 +99,8 @@ export class QueueSender implements Sender {
     }
     this.#batcher?.flushAll();
     if (this.#items.size > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-        this.#settings.clock.after(Math.max(0, deadlineMs - this.#settings.clock.monotonicMs()), resolve);
+      await untilDeadline(this.#settings.clock, deadlineMs, (done) => {
+        this.#onIdle = done;
       });
     }
     let spansLost = this.#spansLost;
