@@ -10,6 +10,7 @@ import { encodeRpcStatus } from '../../transport/rpc-status.ts';
 import { type FramingFault, GrpcMessageReader } from './grpc-message-reader.ts';
 import { exportPath, type GrpcServerSettings } from './grpc-server.ts';
 import type { RefusalReason } from './intake.ts';
+import type { Upload, UploadBudget } from './upload-budget.ts';
 
 export const grpcEncodings: readonly Encoding[] = ['gzip', 'zstd', 'deflate', 'snappy'];
 const acceptEncoding = ['identity', ...grpcEncodings].join(',');
@@ -25,8 +26,7 @@ const lastOptions = Object.freeze({ endStream: true });
 export interface CallHost {
   readonly settings: GrpcServerSettings;
   readonly messageBytesMax: number;
-  /** Takes bytes of an unfinished upload into the account (negative: out of it). */
-  addUploadBytes(byteLength: number, call: GrpcCall): void;
+  readonly uploads: UploadBudget;
   /** The call is answered or gone, and the pipeline has let go of its bytes. */
   release(call: GrpcCall): void;
 }
@@ -49,7 +49,7 @@ function onClose(this: CallStream): void {
 /** A reset by the peer; `close` follows. */
 function onError(): void {}
 
-export class GrpcCall {
+export class GrpcCall implements Upload {
   readonly #host: CallHost;
   readonly #stream: CallStream;
   readonly #encoding: Encoding | undefined;
@@ -57,7 +57,7 @@ export class GrpcCall {
   readonly #reader: GrpcMessageReader;
   /** Units: milliseconds of the monotonic clock; Infinity without grpc-timeout. */
   readonly deadlineMs: number;
-  #uploadBytes = 0;
+  #isUploading = false;
   #isAnswered = false;
   #isInPipeline = false;
   #isClosed = false;
@@ -81,13 +81,6 @@ export class GrpcCall {
     stream.on('close', onClose);
   }
 
-  get uploadBytes(): number {
-    return this.#uploadBytes;
-  }
-  get isAnswered(): boolean {
-    return this.#isAnswered;
-  }
-
   receive(chunk: Buffer): void {
     if (this.#isAnswered) return;
     const fault = this.#reader.push(chunk);
@@ -95,8 +88,11 @@ export class GrpcCall {
       this.#refuseFraming(fault);
       return;
     }
-    this.#uploadBytes += chunk.length;
-    this.#host.addUploadBytes(chunk.length, this);
+    // Most requests are complete with their first chunk; only the others are an upload to watch.
+    if (!this.#reader.isComplete || this.#isUploading) {
+      this.#isUploading = true;
+      this.#host.uploads.grow(this, chunk.length);
+    }
   }
 
   /** The client has sent everything. */
@@ -226,9 +222,9 @@ export class GrpcCall {
   }
 
   #settleUpload(): void {
-    if (this.#uploadBytes === 0) return;
-    this.#host.addUploadBytes(-this.#uploadBytes, this);
-    this.#uploadBytes = 0;
+    if (!this.#isUploading) return;
+    this.#isUploading = false;
+    this.#host.uploads.end(this);
   }
 
   /** The call counts as under way while its bytes are lent to the pipeline, even when nobody waits for the answer. */

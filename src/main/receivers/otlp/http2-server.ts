@@ -9,10 +9,9 @@ import { grpcMessageBytesMax } from './config.ts';
 import { type CallHost, type GrpcCall, openCall } from './grpc-call.ts';
 import { type GrpcServerSettings, type GrpcServerTransport, sessionWindowBytes, streamWindowBytes } from './grpc-server.ts';
 import { Http2SessionGuard, sessionLimitsOf, sweepIntervalMs } from './http2-session-guard.ts';
+import { UploadBudget, uploadBytesMax } from './upload-budget.ts';
 
 const deadlineSweepMs = 50;
-/** Unfinished uploads of all clients together; beyond it the oldest is refused. */
-const uploadBytesMaxDefault = 64 << 20;
 
 export function http2GrpcServer(settings: GrpcServerSettings): GrpcServerTransport {
   return new Http2GrpcServer(settings);
@@ -21,12 +20,11 @@ export function http2GrpcServer(settings: GrpcServerSettings): GrpcServerTranspo
 class Http2GrpcServer implements GrpcServerTransport, CallHost {
   readonly settings: GrpcServerSettings;
   readonly messageBytesMax: number;
+  readonly uploads: UploadBudget;
   readonly #limits: ReturnType<typeof sessionLimitsOf>;
   readonly #guards = new Map<ServerHttp2Session, Http2SessionGuard>();
   /** In the order in which they began. */
   readonly #calls = new Set<GrpcCall>();
-  readonly #uploadBytesMax: number;
-  #uploadBytes = 0;
   #server: http2.Http2Server | http2.Http2SecureServer | undefined;
   #reloader: TlsReloader | undefined;
   #sessionTimer: Timer | undefined;
@@ -37,7 +35,7 @@ class Http2GrpcServer implements GrpcServerTransport, CallHost {
   constructor(settings: GrpcServerSettings) {
     this.settings = settings;
     this.messageBytesMax = grpcMessageBytesMax(settings.config);
-    this.#uploadBytesMax = Math.max(uploadBytesMaxDefault, 4 * this.messageBytesMax);
+    this.uploads = new UploadBudget(uploadBytesMax(this.messageBytesMax));
     this.#limits = sessionLimitsOf(settings.config);
   }
 
@@ -88,16 +86,6 @@ class Http2GrpcServer implements GrpcServerTransport, CallHost {
     const isClosed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const session of this.#guards.keys()) session.destroy();
     await isClosed;
-  }
-
-  addUploadBytes(byteLength: number, call: GrpcCall): void {
-    this.#uploadBytes += byteLength;
-    if (this.#uploadBytes <= this.#uploadBytesMax) return;
-    for (const other of this.#calls) {
-      if (other === call || other.uploadBytes === 0) continue;
-      other.refuseForMemory();
-      if (this.#uploadBytes <= this.#uploadBytesMax) return;
-    }
   }
 
   release(call: GrpcCall): void {

@@ -10,8 +10,16 @@ import {
 } from '../../pipeline/component.ts';
 import { isServerAuthenticator, type ServerAuthenticator } from '../../pipeline/server-authenticator.ts';
 import type { ListenAddress } from '../../transport/listen-address.ts';
-import { activeProtocols, checkOtlpReceiver, type OtlpReceiverConfig, otlpReceiverSchema } from './config.ts';
-import type { GrpcServerFactory } from './grpc-server.ts';
+import {
+  activeProtocols,
+  checkOtlpReceiver,
+  type GrpcServerConfig,
+  type HttpServerConfig,
+  type OtlpReceiverConfig,
+  otlpReceiverSchema,
+} from './config.ts';
+import type { GrpcServerFactory, GrpcServerTransport } from './grpc-server.ts';
+import { OtlpHttpServer } from './http-server.ts';
 import { http2GrpcServer } from './http2-server.ts';
 import { Intake } from './intake.ts';
 
@@ -23,9 +31,7 @@ export class OtlpStartError extends Error {
 interface Listener {
   readonly protocol: 'grpc' | 'http';
   readonly endpoint: string;
-  start(): Promise<ListenAddress>;
-  drain(deadlineMs: number): Promise<void>;
-  stop(): Promise<void>;
+  readonly transport: GrpcServerTransport;
 }
 
 export class OtlpReceiver implements Receiver {
@@ -43,26 +49,38 @@ export class OtlpReceiver implements Receiver {
     grpcServer: GrpcServerFactory = http2GrpcServer,
   ) {
     this.#settings = settings;
-    const { grpc } = activeProtocols(config);
-    if (grpc !== undefined) {
-      const intake = new Intake(settings, next, 'grpc');
-      const transport = grpcServer({
-        config: grpc,
-        clock: settings.clock,
-        prng: settings.prng,
-        logger: settings.logger,
-        authenticator: this.#authenticator(grpc.auth),
-        exportTraces: (chunks, byteLength, metadata) => intake.export(chunks, byteLength, metadata),
-        countRefusal: (reason) => intake.countRefusal(reason),
-      });
-      this.#listeners.push({
-        protocol: 'grpc',
-        endpoint: grpc.endpoint,
-        start: () => transport.start(),
-        drain: (deadlineMs) => transport.drain(deadlineMs),
-        stop: () => transport.stop(),
-      });
-    }
+    const { grpc, http } = activeProtocols(config);
+    if (http !== undefined) this.#addHttp(http, next);
+    if (grpc !== undefined) this.#addGrpc(grpc, next, grpcServer);
+  }
+
+  #addGrpc(grpc: GrpcServerConfig, next: TracesConsumer, grpcServer: GrpcServerFactory): void {
+    const intake = new Intake(this.#settings, next, 'grpc');
+    const { clock, prng, logger } = this.#settings;
+    const transport = grpcServer({
+      config: grpc,
+      clock,
+      prng,
+      logger,
+      authenticator: this.#authenticator(grpc.auth),
+      exportTraces: (chunks, byteLength, metadata) => intake.export(chunks, byteLength, metadata),
+      countRefusal: (reason) => intake.countRefusal(reason),
+    });
+    this.#listeners.push({ protocol: 'grpc', endpoint: grpc.endpoint, transport });
+  }
+
+  #addHttp(http: HttpServerConfig, next: TracesConsumer): void {
+    const intake = new Intake(this.#settings, next, 'http');
+    const { clock, logger } = this.#settings;
+    const transport = new OtlpHttpServer({
+      config: http,
+      clock,
+      logger,
+      authenticator: this.#authenticator(http.auth),
+      exportTraces: (chunks, byteLength, metadata) => intake.export(chunks, byteLength, metadata),
+      countRefusal: (reason) => intake.countRefusal(reason),
+    });
+    this.#listeners.push({ protocol: 'http', endpoint: http.endpoint, transport });
   }
 
   /** Where the receiver listens, port 0 resolved; undefined when the protocol is off or not started. */
@@ -73,7 +91,7 @@ export class OtlpReceiver implements Receiver {
   async start(): Promise<void> {
     for (const listener of this.#listeners) {
       try {
-        const address = await listener.start();
+        const address = await listener.transport.start();
         this.#addresses.set(listener.protocol, address);
         this.#settings.logger.info({ protocol: listener.protocol, ...address }, 'listening for OTLP');
       } catch (error) {
@@ -90,13 +108,13 @@ export class OtlpReceiver implements Receiver {
   }
 
   async #drain(deadlineMs: number): Promise<DrainReport> {
-    for (const listener of this.#listeners) await listener.drain(deadlineMs);
+    for (const listener of this.#listeners) await listener.transport.drain(deadlineMs);
     // A call that is cut was never acknowledged, so its spans are still the client's.
     return nothingLost;
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= Promise.all(this.#listeners.map((listener) => listener.stop())).then(() => undefined);
+    this.#stopping ??= Promise.all(this.#listeners.map((listener) => listener.transport.stop())).then(() => undefined);
     return this.#stopping;
   }
 
