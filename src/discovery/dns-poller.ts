@@ -10,7 +10,8 @@ import type { ResolverEnvironment } from './resolver-environment.ts';
 
 export interface DnsPollerSettings {
   readonly hostname: string;
-  readonly port: string | undefined;
+  /** Each address becomes one backend per port; none: the SRV record's, else 4317. */
+  readonly ports: readonly string[];
   readonly intervalMs: number;
   readonly timeoutMs: number;
   readonly nameservers: readonly string[];
@@ -71,7 +72,7 @@ export class DnsPoller {
   }
 
   ringNameOf(endpoint: string): string {
-    return this.#settings.port === undefined && !this.#settings.srv ? endpoint.slice(0, endpoint.lastIndexOf(':')) : endpoint;
+    return this.#settings.ports.length === 0 && !this.#settings.srv ? endpoint.slice(0, endpoint.lastIndexOf(':')) : endpoint;
   }
 
   #refreshDelayMs(): number {
@@ -101,7 +102,7 @@ export class DnsPoller {
     if (answer.endpoints.length === 0) this.#publisher.failed(answer.cause ?? 'the answer is empty', { hostname });
     else {
       this.#publisher.found(answer.endpoints);
-      if (answer.cause !== undefined) this.#publisher.tell(answer.cause, { hostname });
+      if (answer.cause !== undefined) this.#publisher.impaired(answer.cause, { hostname });
     }
     const good = answer.endpoints.length > 0;
     const pauseMs = Math.min(this.#settings.intervalMs, good ? Math.max(answer.ttlMs, pauseMinMs) : pauseMinMs);
@@ -114,8 +115,12 @@ export class DnsPoller {
     const answer = await this.#addressesOf(this.#settings.hostname, known);
     if (!answer.fresh) return { ...answer, endpoints: [] };
     this.#known = known;
-    const port = this.#settings.port ?? defaultBackendPort;
-    return { ...answer, endpoints: answer.endpoints.map((address) => joinHostPort(address, port)) };
+    return { ...answer, endpoints: this.#withPorts(answer.endpoints, defaultBackendPort) };
+  }
+
+  #withPorts(addresses: readonly string[], otherwise: number): string[] {
+    const ports = this.#settings.ports.length > 0 ? this.#settings.ports : [otherwise];
+    return addresses.flatMap((address) => ports.map((port) => joinHostPort(address, port)));
   }
 
   async #askServices(): Promise<Answer> {
@@ -137,7 +142,7 @@ export class DnsPoller {
       for (const [index, answer] of answers.entries()) {
         ttlMs = Math.min(ttlMs, answer.ttlMs);
         cause ??= answer.cause;
-        for (const address of answer.endpoints) endpoints.push(joinHostPort(address, this.#settings.port ?? group[index].port));
+        endpoints.push(...this.#withPorts(answer.endpoints, group[index].port));
       }
     }
     this.#known = known;

@@ -65,7 +65,7 @@ export class DnsResolver implements Resolver {
 export function dnsPollerSettings(settings: DnsResolverSettings): DnsPollerSettings {
   return {
     hostname: settings.hostname,
-    port: settings.port === undefined || settings.port === '' ? undefined : String(settings.port),
+    ports: settings.port === undefined || settings.port === '' ? [] : [String(settings.port)],
     intervalMs: settings.intervalMs || 5_000,
     timeoutMs: settings.timeoutMs || 1_000,
     nameservers: settings.nameservers ?? [],

@@ -62,23 +62,30 @@ export class EndpointPublisher {
     this.#failed.add(1);
     if (this.#current) this.#kept.add(1);
     this.#faulty = true;
-    this.tell(cause, fields);
+    const message = this.#current
+      ? 'resolving the backends failed, the last good set stays'
+      : 'resolving the backends failed, none are known yet';
+    this.#tell(cause, fields, message);
   }
 
-  /** Something is wrong beside a usable answer (one address family failed, a hostname is missing): logged like a fault, without counting as one. */
-  tell(cause: string, fields: object = {}): void {
+  /** Something is wrong beside a usable answer, or while another way is used: counted as a failed resolution and logged once, and nothing is lost by it. */
+  impaired(cause: string, fields: object = {}): void {
+    if (!this.#onChange) return;
+    this.#failed.add(1);
+    this.#tell(cause, fields, 'the backends are not resolved as they should be');
+  }
+
+  get hasSet(): boolean {
+    return this.#current !== undefined;
+  }
+
+  #tell(cause: string, fields: object, message: string): void {
     const nowMs = this.#environment.clock.monotonicMs();
     const toldAtMs = this.#toldAtMs.get(cause);
     if (toldAtMs !== undefined && nowMs - toldAtMs < repeatLastingMs) return;
     if (this.#toldAtMs.size >= causesMax) this.#toldAtMs.clear();
     this.#toldAtMs.set(cause, nowMs);
-    const kept = this.#current?.endpoints.length ?? 0;
-    const message =
-      kept > 0 ? 'resolving the backends failed, the last good set stays' : 'resolving the backends failed, none are known yet';
-    this.#environment.log.warn(
-      { ...fields, cause, backends: kept },
-      this.#faulty ? message : 'the backends are resolved, but not as they should be',
-    );
+    this.#environment.log.warn({ ...fields, cause, backends: this.#current?.endpoints.length ?? 0 }, message);
   }
 
   #recover(backends: number): void {
