@@ -83,6 +83,54 @@ async function run(options: SharedOptions): Promise<number> {
   );
 }
 
+interface CheckArguments extends SharedOptions {
+  readonly fix?: boolean;
+  readonly print?: boolean;
+  readonly printSchema?: boolean;
+  readonly rate?: number;
+  readonly tracesOnly?: boolean;
+}
+
+async function check(files: readonly string[], options: CheckArguments): Promise<number> {
+  const featureGates = await gatesOf(options);
+  const { runCheck } = await import('./commands/check.ts');
+  const { componentTypes } = await import('./pipeline/component-types.ts');
+  const io = { componentTypes, environment: host.environment, out: host.stdout, err: host.stderr };
+  const { fix, print, printSchema, rate, tracesOnly } = options;
+  return runCheck(
+    {
+      files: [...options.config, ...files],
+      sets: options.set,
+      featureGates,
+      ...(fix === undefined ? {} : { fix }),
+      ...(print === undefined ? {} : { print }),
+      ...(printSchema === undefined ? {} : { printSchema }),
+      ...(rate === undefined ? {} : { rate }),
+      ...(tracesOnly === undefined ? {} : { tracesOnly }),
+    },
+    io,
+  );
+}
+
+/** The commands that tell what is built in. */
+async function listComponents(): Promise<number> {
+  const { componentsText } = await import('./commands/list.ts');
+  host.stdout(componentsText(version));
+  return ExitCode.done;
+}
+
+async function listFeatureGates(): Promise<number> {
+  const { featureGatesText } = await import('./commands/list.ts');
+  host.stdout(featureGatesText());
+  return ExitCode.done;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('Write a positive number.');
+  return value;
+}
+
 /** The exit code of the command that the arguments name. Errors: CommanderError for arguments that make no sense. */
 async function dispatch(argv: readonly string[]): Promise<number> {
   let exitCode: number = ExitCode.done;
@@ -97,9 +145,24 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .enablePositionalOptions()
     .exitOverride()
     .action(finishWith(run));
-  withRunOptions(program.command('run').description('run a configuration (also without the word)')).action(
-    finishWith((_own: SharedOptions, command: Command) => run(command.optsWithGlobals())),
+  const command = (name: string, description: string) => program.command(name).description(description).exitOverride();
+  withRunOptions(command('run', 'run a configuration (also without the word)')).action(finishWith(run));
+  withConfigOptions(command('check', 'say what is wrong or surprising in configurations'))
+    .argument('[files...]', 'FILE, env:NAME or yaml:TEXT')
+    .option('--fix', 'print them in canonical form')
+    .option('--print', 'print the effective configuration, defaults filled in')
+    .option('--print-schema', 'print a JSON Schema')
+    .option('--rate <traces>', 'traces per second to expect', positive)
+    .option('--traces-only', 'leave pipelines of other signals out')
+    .action(finishWith(check));
+  withConfigOptions(command('validate', 'check a configuration without running it')).action(
+    finishWith((options: SharedOptions) => check([], options)),
   );
+  withConfigOptions(command('print-config', 'print the effective configuration')).action(
+    finishWith((options: SharedOptions) => check([], { ...options, print: true })),
+  );
+  command('components', 'list the components that are built in').action(finishWith(listComponents));
+  command('featuregate', 'list the feature gates').action(finishWith(listFeatureGates));
   await program.parseAsync([...argv], { from: 'user' });
   return exitCode;
 }

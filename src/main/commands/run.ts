@@ -2,8 +2,11 @@
 
 import type { Arena } from '../arena/arena.ts';
 import { createArena } from '../arena/shared-arena.ts';
+import { formatFault, formatPath } from '../config/config-error.ts';
 import type { LocatedFault } from '../config/config-fault.ts';
+import { type ReadConfiguration, readConfiguration } from '../config/read-configuration.ts';
 import { arenaCapacityBytes, usedTypes } from '../pipeline/arena-capacity.ts';
+import { componentTypes } from '../pipeline/component-types.ts';
 import type { GraphPlan } from '../pipeline/graph.ts';
 import { Service, type ServicePlan } from '../pipeline/service.ts';
 import { type MemoryLimiterConfig, memoryLimits } from '../processors/memory-limiter/memory-limiter-config.ts';
@@ -11,7 +14,6 @@ import { containerMemoryBytes } from '../telemetry/container-memory.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createPinoLogger } from '../telemetry/pino-logger.ts';
 import { telemetrySettings } from '../telemetry/telemetry-config.ts';
-import { faultText, loadPlan, type PlanOutcome } from './load-plan.ts';
 import { ExitCode, type ProcessHost } from './process-host.ts';
 
 export interface RunOptions {
@@ -25,23 +27,19 @@ export interface RunOptions {
 
 /** Runs until a signal ends it. Returns the exit code; what it opened is closed then. */
 export async function runService(options: RunOptions, host: ProcessHost): Promise<ExitCode> {
-  const outcome = await load(options, host);
-  if (outcome.kind === 'faulty') {
-    printFaults(outcome.faults, host);
+  const { configuration, faults } = await read(options, host);
+  if (configuration === undefined) {
+    for (const fault of faults) host.stderr(`${formatFault(fault)}\n`);
     return ExitCode.refused;
   }
-  const run = new Run(options, host, outcome.plan);
-  run.warn(outcome.warnings);
+  const run = new Run(options, host, configuration);
+  run.warn(configuration.warnings);
   return run.untilEnd();
 }
 
-function load(options: RunOptions, host: ProcessHost): Promise<PlanOutcome> {
+function read(options: RunOptions, host: ProcessHost): Promise<ReadConfiguration> {
   const { sets, featureGates } = options;
-  return loadPlan(options.sources, { sets, featureGates, environment: host.environment });
-}
-
-function printFaults(faults: readonly LocatedFault[], host: ProcessHost): void {
-  for (const fault of faults) host.stderr(`${faultText(fault)}\n`);
+  return readConfiguration(options.sources, componentTypes, { sets, featureGates, environment: host.environment });
 }
 
 class Run {
@@ -65,7 +63,8 @@ class Run {
   }
 
   warn(warnings: readonly LocatedFault[]): void {
-    for (const { file, line, column, path, message } of warnings) this.#logger.warn({ file, line, column, path: path.join('::') }, message);
+    for (const { file, line, column, path, message } of warnings)
+      this.#logger.warn({ file, line, column, path: formatPath(path) }, message);
   }
 
   async untilEnd(): Promise<ExitCode> {
@@ -125,16 +124,16 @@ class Run {
     if (this.#ending) return;
     this.#serialized(async () => {
       this.#logger.info({}, 'Configuration is read again.');
-      const outcome = await load(this.#options, this.#host);
-      if (outcome.kind === 'faulty') {
-        this.#logger.error({ faults: outcome.faults.map(faultText) }, 'The new configuration is refused; the old one keeps running.');
+      const { configuration, faults } = await read(this.#options, this.#host);
+      if (configuration === undefined) {
+        this.#logger.error({ faults: faults.map(formatFault) }, 'The new configuration is refused; the old one keeps running.');
         return;
       }
       await this.#service?.shutdown(this.#options.shutdownTimeoutMs);
       this.#service = undefined;
-      this.#plan = outcome.plan;
-      this.#logger = createPinoLogger(telemetrySettings(outcome.plan.telemetry).logger);
-      this.warn(outcome.warnings);
+      this.#plan = configuration;
+      this.#logger = createPinoLogger(telemetrySettings(configuration.telemetry).logger);
+      this.warn(configuration.warnings);
       await this.#start();
     });
   }
