@@ -12,6 +12,8 @@ import type { YamlSource } from './yaml-source.ts';
  */
 export interface CanonicalRule {
   readonly name: string;
+  /** The Collector refuses the form with a text of its own, which `--compatibility otelcol` brings back. */
+  readonly otelcolRefuses?: true;
   apply(config: RuleTarget): void;
 }
 

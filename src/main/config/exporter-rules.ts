@@ -2,6 +2,7 @@
 
 import { isMap, isScalar, isSeq, type Node, YAMLMap } from 'yaml';
 import { type CanonicalRule, itemsOf, mapAt, newPair, pairOf, plain, quoted, type RuleTarget, textOf } from './canonical-rule.ts';
+import type { ConfigPath } from './config-fault.ts';
 import { scalarValue } from './yaml-source.ts';
 
 const dnsPort: CanonicalRule = {
@@ -30,28 +31,33 @@ const oldTls: CanonicalRule = {
     for (const { map, path } of config.components('exporters', ['loadbalancing', 'load_balancing'])) {
       const protocol = mapAt(map, 'protocol');
       if (protocol === undefined) continue;
-      const pair = pairOf(protocol, 'otlp');
-      for (const [holder, below] of [
-        [protocol, ['protocol']],
-        [mapAt(protocol, 'otlp'), ['protocol', 'otlp']],
-      ] as const) {
-        for (const old of [...(holder?.items ?? [])]) {
-          const key = textOf(old.key as Node) ?? '';
-          if (!oldTlsKeys.includes(key)) continue;
-          const message = `${key} stood here in old Collectors; read as protocol.otlp.tls.${key}; canonical is otlp: { tls: { ${key}: ${textOf(old.value as Node) ?? ''} } }`;
-          config.report('warning', old.key as Node, [...path, ...below, key], message);
-          holder!.items = holder!.items.filter((other) => other !== old);
-          if (pair !== undefined && !isMap(pair.value)) pair.value = new YAMLMap();
-          else if (pair === undefined && !protocol.has('otlp')) protocol.items.push(newPair('otlp', new YAMLMap()));
-          const otlp = mapAt(protocol, 'otlp')!;
-          if (mapAt(otlp, 'tls') === undefined) otlp.set('tls', new YAMLMap());
-          const tls = mapAt(otlp, 'tls')!;
-          if (!tls.has(key)) tls.items.push(old);
-        }
-      }
+      moveTls(config, protocol, protocol, [...path, 'protocol']);
+      const otlp = mapAt(protocol, 'otlp');
+      if (otlp !== undefined) moveTls(config, otlp, protocol, [...path, 'protocol', 'otlp']);
     }
   },
 };
+
+function moveTls(config: RuleTarget, from: YAMLMap, protocol: YAMLMap, path: ConfigPath): void {
+  for (const old of from.items.filter((pair) => oldTlsKeys.includes(textOf(pair.key as Node) ?? ''))) {
+    const key = textOf(old.key as Node)!;
+    const canonical = `otlp: { tls: { ${key}: ${textOf(old.value as Node) ?? ''} } }`;
+    const message = `${key} stood here in old Collectors; read as protocol.otlp.tls.${key}; canonical is ${canonical}`;
+    config.report('warning', old.key as Node, [...path, key], message);
+    from.items = from.items.filter((other) => other !== old);
+    const tls = blockAt(blockAt(protocol, 'otlp'), 'tls');
+    if (!tls.has(key)) tls.items.push(old);
+  }
+}
+
+/** The block under `key`; an empty one is put there in place of nothing or null. */
+function blockAt(map: YAMLMap, key: string): YAMLMap {
+  const existing = mapAt(map, key);
+  if (existing !== undefined) return existing;
+  const pair = newPair(key, new YAMLMap());
+  map.items = [...map.items.filter((other) => textOf(other.key as Node) !== key), pair];
+  return pair.value as YAMLMap;
+}
 
 const logging: CanonicalRule = {
   name: 'logging for debug',

@@ -55,7 +55,7 @@ export interface FieldContext {
   /** An error at this field, or below it. */
   fault(message: string, below?: readonly (string | number)[]): void;
   warn(message: string, below?: readonly (string | number)[]): void;
-  /** Decodes a child; its faults carry the key. `fallback` stands in when the child is faulty. */
+  /** Decodes a child; its faults carry the key. Undefined, whatever the type says, when the child is faulty. */
   child<Value>(schema: FieldSchema<Value>, key: string | number, raw: unknown): Value;
 }
 
@@ -75,7 +75,7 @@ export function field<Value>(meta: FieldMeta, read: (raw: unknown, context: Fiel
         current?.path.pop();
         if (result.success) return result.data;
         for (const issue of result.error.issues) fault(issue.message, [key, ...(issue.path as (string | number)[])]);
-        return undefined as never; // Never seen: with an issue pushed, zod hands out no value.
+        return undefined as never; // With an issue pushed, zod hands out no value; only the parent sees this.
       },
     });
   });

@@ -19,6 +19,8 @@ export interface LoadOptions extends SourceSettings {
   /** `--set path.to.key=value`, in order, after all sources. */
   readonly sets?: readonly string[];
   readonly featureGates?: ReadonlySet<string>;
+  /** `--compatibility otelcol`: forms that the Collector refuses on purpose are refused. */
+  readonly otelcolCompatibility?: boolean;
 }
 
 /** A merged configuration with references expanded, not yet decoded. */
@@ -71,11 +73,11 @@ export function locate(configuration: RawConfiguration, fault: ConfigFault): Loc
 }
 
 /** Reads one source and applies the rules. */
-export async function loadSource(uri: string, settings: SourceSettings): Promise<CanonicalSource> {
+export async function loadSource(uri: string, settings: LoadOptions): Promise<CanonicalSource> {
   const scheme = splitScheme(uri);
   const file = displayName(uri);
   const outcome = await fetchSource(scheme === undefined ? `file:${uri}` : uri, settings);
-  if (outcome.kind === 'text') return readSource(outcome.text, file);
+  if (outcome.kind === 'text') return readSource(outcome.text, file, settings);
   if (outcome.kind === 'unset') return failed(file, `environment variable ${outcome.name} is not set`);
   return failed(file, `cannot retrieve the configuration: ${outcome.message}`);
 }
@@ -93,7 +95,7 @@ function failed(file: string, message: string): CanonicalSource {
 }
 
 /** Reads a configuration text as it was meant; the document of the answer is canonical. */
-export function readSource(text: string, file: string): CanonicalSource {
+export function readSource(text: string, file: string, options: Pick<LoadOptions, 'otelcolCompatibility'> = {}): CanonicalSource {
   const source = parseYaml(text, file);
   if (source.faults.length > 0) return { ...failed(file, ''), faults: source.faults };
   const unwrapped = unwrap(source, file);
@@ -107,7 +109,9 @@ export function readSource(text: string, file: string): CanonicalSource {
   const faults: LocatedFault[] = [...unwrapped.faults];
   if (isMap(node)) {
     const target = new RuleTarget(node, unwrapped.source);
-    for (const rule of canonicalRules) rule.apply(target);
+    for (const rule of canonicalRules) {
+      if (rule.otelcolRefuses !== true || options.otelcolCompatibility !== true) rule.apply(target);
+    }
     faults.push(...target.faults);
   }
   const tree = toConfigNode(unwrapped.source, document, node);

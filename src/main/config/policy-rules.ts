@@ -43,23 +43,22 @@ interface Policy {
   readonly map: YAMLMap;
   readonly type: string;
   readonly path: ConfigPath;
-  readonly isTop: boolean;
 }
 
 /** Visits every policy, parents first; `visit` answers whether to go below. */
 function visitPolicies(config: RuleTarget, visit: (policy: Policy) => boolean): void {
   for (const component of config.components('processors', ['tail_sampling'])) {
     for (const [index, item] of itemsOf(component.map, 'policies').entries()) {
-      visitPolicy(item, [...component.path, 'policies', index], true, visit);
+      visitPolicy(item, [...component.path, 'policies', index], visit);
     }
   }
 }
 
-function visitPolicy(node: Node, path: ConfigPath, isTop: boolean, visit: (policy: Policy) => boolean): void {
+function visitPolicy(node: Node, path: ConfigPath, visit: (policy: Policy) => boolean): void {
   if (!isMap(node)) return;
   const type = textOf(node.get('type', true) as Node | undefined) ?? '';
-  if (!visit({ map: node, type, path, isTop })) return;
-  for (const [sub, step] of subPolicies(node, type)) visitPolicy(sub, [...path, type, `${type}_sub_policy`, ...step], false, visit);
+  if (!visit({ map: node, type, path })) return;
+  for (const [sub, step] of subPolicies(node, type)) visitPolicy(sub, [...path, type, `${type}_sub_policy`, ...step], visit);
 }
 
 function subPolicies(map: YAMLMap, type: string): readonly [Node, ConfigPath][] {
@@ -135,15 +134,16 @@ const foreignBlock: CanonicalRule = {
       for (const pair of [...map.items]) {
         const key = textOf(pair.key as Node) ?? '';
         if (key === type || blockKeys[key] === undefined || key === 'name' || key === 'type') continue;
-        reportForeign(config, { map, type, path, isTop: false }, key, pair.key as Node);
-        map.items = map.items.filter((other) => other !== pair);
+        const mayGo = reportForeign(config, { map, type, path }, key, pair.key as Node);
+        if (mayGo) map.items = map.items.filter((other) => other !== pair);
       }
       return true;
     });
   },
 };
 
-function reportForeign(config: RuleTarget, { map, type, path }: Policy, key: string, at: Node): void {
+/** Answers whether the block may go: not where the writer has to say what is meant. */
+function reportForeign(config: RuleTarget, { map, type, path }: Policy, key: string, at: Node): boolean {
   const where = `${key} beside ${type} in a policy of type ${type}`;
   const percentage = key === 'probabilistic' ? percentageOf(map) : undefined;
   if (key === 'probabilistic' && percentage !== undefined && percentage >= 100) {
@@ -153,9 +153,11 @@ function reportForeign(config: RuleTarget, { map, type, path }: Policy, key: str
     const parts = `{ type: latency, latency: {…} }, { type: probabilistic, probabilistic: { sampling_percentage: ${percentage} } }`;
     const message = `${where} has no effect in the Collector: every match is kept, not ${percentage} %; if both are meant, write type: and, and: { and_sub_policy: [ ${parts} ] }; if not, remove it`;
     config.report('error', at, [...path, key], message);
+    return false;
   } else {
     config.report('warning', at, [...path, key], `${where} is ignored; canonical is the policy without it, or type: and over both`);
   }
+  return true;
 }
 
 function percentageOf(map: YAMLMap): number | undefined {
@@ -166,6 +168,7 @@ function percentageOf(map: YAMLMap): number | undefined {
 
 const nameless: CanonicalRule = {
   name: 'policy without a name',
+  otelcolRefuses: true,
   apply(config) {
     for (const component of config.components('processors', ['tail_sampling'])) {
       const items = itemsOf(component.map, 'policies');

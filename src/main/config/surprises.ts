@@ -14,9 +14,7 @@ const policyChecks: Readonly<Record<string, readonly PolicyCheck[]>> = {
   probabilistic: [tinyPercentage],
   status_code: [unsetCode],
   numeric_attribute: [zeroBounds],
-  composite: [policyOrder, allocation],
-  and: [emptyGroup],
-  drop: [emptyGroup],
+  composite: [allocation],
 };
 
 /** Looks through the whole configuration, decodable or not; answers warnings only. */
@@ -26,10 +24,7 @@ export function surprises(raw: RawMap, options: BindOptions): ConfigFault[] {
   for (const [id, config] of componentsOf(raw, 'processors', ['tail_sampling'])) {
     const path = ['processors', id];
     const policies = resolved(config.policies);
-    if (!Array.isArray(policies) || policies.length === 0) {
-      report(path, 'has no policies, so every trace is dropped (not sampled)');
-      continue;
-    }
+    if (!Array.isArray(policies)) continue;
     traceCapacity(config, path, options, report);
     for (const [index, policy] of policies.entries()) checkPolicy(policy, [...path, 'policies', index], config, report);
   }
@@ -91,18 +86,6 @@ function zeroBounds(block: RawMap, path: ConfigPath, report: Report): void {
   }
 }
 
-function policyOrder(block: RawMap, path: ConfigPath, report: Report): void {
-  const order = plainValue(block.policy_order);
-  const subs = plainValue(block.composite_sub_policy);
-  if (!Array.isArray(order) || !Array.isArray(subs)) return;
-  const names = subs.map((sub: unknown) => (isRawMap(sub) ? String(sub.name ?? '') : ''));
-  if (JSON.stringify(order.map(String)) === JSON.stringify(names)) return;
-  report(
-    [...path, 'policy_order'],
-    `is never read: policies are tried in the order of composite_sub_policy (${names.join(', ')}); put them into the order wanted`,
-  );
-}
-
 function allocation(block: RawMap, path: ConfigPath, report: Report): void {
   const entries = plainValue(block.rate_allocation);
   const subs = plainValue(block.composite_sub_policy);
@@ -122,21 +105,6 @@ function allocation(block: RawMap, path: ConfigPath, report: Report): void {
       `the shares come to ${sum} of ${maximum} spans per second (${figures}); they are not scaled to fit`,
     );
   }
-  for (const [index, entry] of (Array.isArray(entries) ? entries : []).entries()) {
-    if (isRawMap(entry) && !names.includes(String(entry.policy))) {
-      report(
-        [...path, 'rate_allocation', index],
-        `names ${String(entry.policy)}, which is no sub-policy here (${names.join(', ')}), so it has no effect`,
-      );
-    }
-  }
-}
-
-function emptyGroup(block: RawMap, path: ConfigPath, report: Report): void {
-  const type = String(path.at(-1));
-  const subs = resolved(block[`${type}_sub_policy`]);
-  if (Array.isArray(subs) && subs.length > 0) return;
-  report(path, type === 'and' ? 'has no sub-policies, so it samples every trace' : 'has no sub-policies, so it drops every trace');
 }
 
 function durationMs(raw: unknown, fallbackMs: number): number {

@@ -144,7 +144,7 @@ function convertEntries(conversion: Conversion, map: YAMLMap, place: Place, dept
     if (!isPair(pair)) continue;
     const key = pair.key as Node | null;
     const keyPlace = key?.range == null ? place : conversion.source.place(key.range[0]);
-    const text = isScalar(key) ? String(key.value ?? '') : undefined;
+    const text = isScalar(key) ? String(key.value ?? '') : undefined; // A null key is the text "".
     if (text === undefined) {
       fault(conversion, 'a map key must be a plain text', keyPlace);
       continue;
