@@ -35,10 +35,13 @@ export class KernelRig {
     return this.kernel.validate(this.put(request), request.length);
   }
 
-  /** Validates and splits; -1 if either refuses. */
+  /** Validates and splits; -1 if either refuses. What lies behind `splitBytes()` is nobody's, so it is overwritten. */
   split(request: Uint8Array, uniform = false): number {
     if (this.validate(request) < 0) return -1;
-    return this.kernel.split(kernelPlaces.input, request.length, kernelPlaces.rows, uniform);
+    const room = this.kernel.splitBytesMax();
+    const runs = this.kernel.split(kernelPlaces.input, request.length, kernelPlaces.rows, uniform);
+    this.bytes.fill(0xff, kernelPlaces.rows + this.kernel.splitBytes(), kernelPlaces.rows + room + 64);
+    return runs;
   }
 
   run(index: number): RunView {
