@@ -50,7 +50,6 @@ export class SizeFold {
     let resourceBody = before;
     if (isNewResource) {
       words[own + resourceWord] = span.resourceRow;
-      words[own + scopeWord] = 0;
       resourceBody = fieldBytes(headerBytes('resource', span, span.resourceRow));
     }
     const isNewScope = words[own + scopeWord] !== span.scopeRow;
