@@ -7,6 +7,7 @@ import { booleanAttribute } from './boolean-attribute.ts';
 import { bytesLimiting } from './bytes-limiting.ts';
 import { latency } from './latency.ts';
 import { numericAttribute } from './numeric-attribute.ts';
+import type { OttlSettings } from './ottl-condition.ts';
 import type { LeafPolicy } from './policy.ts';
 import { probabilistic } from './probabilistic.ts';
 import { rateLimiting } from './rate-limiting.ts';
@@ -17,7 +18,7 @@ import { stringAttribute } from './string-attribute.ts';
 import { traceFlags } from './trace-flags.ts';
 import { traceState } from './trace-state.ts';
 
-export function compileLeaf(config: LeafPolicyConfig, region: RegionCursor): LeafPolicy {
+export function compileLeaf(config: LeafPolicyConfig, region: RegionCursor, _ottl: OttlSettings): LeafPolicy {
   switch (config.type) {
     case 'always_sample':
       return alwaysSample();

@@ -1,21 +1,24 @@
 /** Compiles the policies of one tail_sampling instance into one fold over spans and one decision. Worker thread. */
 
-import type { Clock } from '../../shared/clock.ts';
+import { type Clock, systemClock } from '../../shared/clock.ts';
 import type { LeafPolicyConfig, PolicyConfig } from '../../shared/policy-config.ts';
 import { and } from './and.ts';
 import { AttributeSlots } from './attribute-slots.ts';
 import { compileLeaf } from './compile-leaf.ts';
 import type { CompiledPolicies } from './compiled-policies.ts';
-import { Composite, compositeShares } from './composite.ts';
+import { Composite, compositeBytes, compositeShares } from './composite.ts';
 import { divideRates } from './divide-rates.ts';
 import { drop } from './drop.ts';
 import { LeafNode } from './leaf-node.ts';
 import { Not } from './not.ts';
+import type { OttlSettings } from './ottl-condition.ts';
 import type { PolicyNode } from './policy.ts';
+import { PolicyCounters } from './policy-counters.ts';
 import { type DecidingPolicy, PolicySet } from './policy-set.ts';
 import { RegionCursor, type SharedRegion } from './shared-region.ts';
 import { SizeFold } from './size-fold.ts';
 import { AttributeFold } from './span-fold.ts';
+import { tokenBucketBytes } from './token-bucket.ts';
 
 export interface PolicyContext {
   readonly sampleOnFirstMatch: boolean;
@@ -40,7 +43,7 @@ export function compilePolicies(policies: readonly PolicyConfig[], context: Poli
   const divided = context.otelcolCompatibility && context.shards > 1;
   const region = new RegionCursor(context.shared);
   if (divided) region.skip(context.shardIndex * oneSetBytes(policies));
-  const compiler = new PolicyCompiler(region, context);
+  const compiler = new PolicyCompiler(region, context, policies.length);
   const wanted = divided ? policies.map((policy) => divideRates(policy, context.shards)) : policies;
   return compiler.finish(wanted.map((policy) => compiler.policy(policy)));
 }
@@ -54,11 +57,24 @@ export function sharedRegionBytes(
 }
 
 function oneSetBytes(policies: readonly PolicyConfig[]): number {
-  const region = new RegionCursor();
-  const context = { sampleOnFirstMatch: false, otelcolCompatibility: false, featureGates: new Set<string>(), shards: 1, shardIndex: 0 };
-  const compiler = new PolicyCompiler(region, context);
-  for (const policy of policies) compiler.policy(policy);
-  return region.usedBytes;
+  return policies.reduce((total, policy) => total + regionBytes(policy), 0);
+}
+
+function regionBytes(policy: PolicyConfig): number {
+  switch (policy.type) {
+    case 'rate_limiting':
+    case 'bytes_limiting':
+      return tokenBucketBytes;
+    case 'composite':
+      return compositeBytes(policy.subPolicies.length) + oneSetBytes(policy.subPolicies);
+    case 'and':
+    case 'drop':
+      return oneSetBytes(policy.subPolicies);
+    case 'not':
+      return regionBytes(policy.subPolicy);
+    default:
+      return 0;
+  }
 }
 
 class PolicyCompiler {
@@ -68,9 +84,17 @@ class PolicyCompiler {
   readonly #pure = new Map<string, LeafNode>();
   readonly #leaves: LeafNode[] = [];
 
-  constructor(region: RegionCursor, context: PolicyContext) {
+  readonly #counters: PolicyCounters;
+
+  constructor(region: RegionCursor, context: PolicyContext, policies: number) {
     this.#region = region;
     this.#context = context;
+    this.#counters = new PolicyCounters(policies);
+  }
+
+  get #ottl(): OttlSettings {
+    const { featureGates, clock = systemClock } = this.#context;
+    return { featureGates, clock, warn: (text) => this.#counters.ignore(text) };
   }
 
   policy(config: PolicyConfig): DecidingPolicy {
@@ -115,7 +139,7 @@ class PolicyCompiler {
     const key = spends ? '' : JSON.stringify({ ...config, name: '' }, (_key, value) => (typeof value === 'bigint' ? `${value}n` : value));
     const known = this.#pure.get(key);
     if (known !== undefined) return known;
-    const node = new LeafNode(compileLeaf(config, this.#region));
+    const node = new LeafNode(compileLeaf(config, this.#region, this.#ottl));
     this.#leaves.push(node);
     if (!spends) this.#pure.set(key, node);
     return node;
@@ -151,6 +175,7 @@ class PolicyCompiler {
       sampleOnFirstMatch: this.#context.sampleOnFirstMatch,
       namesUncreditedComposite: this.#context.otelcolCompatibility,
       clock: this.#context.clock,
+      counters: this.#counters,
     });
   }
 }

@@ -9,6 +9,11 @@ export interface CompositeSub {
   readonly share: number;
 }
 
+/** Bytes of shared memory for a composite of so many sub-policies, theirs not included. */
+export function compositeBytes(subs: number): number {
+  return 16 + 8 * subs;
+}
+
 /**
  * Shared memory, in 8-byte words: lock, current unix second, then one counter of spans per sub-policy.
  * The counters start again when the second changes. The sum over subs is compared with nothing, as in the Collector.
@@ -25,7 +30,7 @@ export class Composite implements PolicyNode {
   constructor(subs: readonly CompositeSub[], maxTotalSpansPerSecond: number, region: RegionCursor) {
     this.#subs = subs;
     this.#maxTotal = maxTotalSpansPerSecond;
-    this.#words = region.take(16 + 8 * subs.length);
+    this.#words = region.take(compositeBytes(subs.length));
     this.#lock = new RegionLock(this.#words);
   }
 

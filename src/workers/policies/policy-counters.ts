@@ -20,6 +20,9 @@ export class PolicyCounters {
   lastError = '';
   /** Index of the policy that it came from. */
   lastErrorPolicy = -1;
+  /** Errors of conditions that `error_mode: ignore` passed over, and the text of the last one. */
+  ignoredErrors = 0;
+  lastIgnoredError = '';
 
   constructor(policies: number) {
     this.traces = new Float64Array(policies * verdictsCounted);
@@ -42,6 +45,11 @@ export class PolicyCounters {
     this.lastErrorPolicy = policy;
   }
 
+  ignore(text: string): void {
+    this.ignoredErrors++;
+    this.lastIgnoredError = text;
+  }
+
   reset(): void {
     this.traces.fill(0);
     this.spans.fill(0);
@@ -51,5 +59,7 @@ export class PolicyCounters {
     this.evaluationErrors = 0;
     this.lastError = '';
     this.lastErrorPolicy = -1;
+    this.ignoredErrors = 0;
+    this.lastIgnoredError = '';
   }
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { type CompiledPolicies, Decision, type DecisionResult } from './compiled-policies.ts';
 import type { Composite } from './composite.ts';
 import { type PolicyNode, type TraceFacts, Verdict } from './policy.ts';
-import { PolicyCounters } from './policy-counters.ts';
+import type { PolicyCounters } from './policy-counters.ts';
 import type { SizeFold } from './size-fold.ts';
 import type { SpanCursor } from './span-cursor.ts';
 import { type AttributeFold, foldSpans, type PlacedLeaf } from './span-fold.ts';
@@ -34,6 +34,7 @@ export interface PolicySetParts {
   /** Whether a composite that votes is named even when another policy is credited, as in the Collector. */
   readonly namesUncreditedComposite: boolean;
   readonly clock: Clock | undefined;
+  readonly counters: PolicyCounters;
 }
 
 /** Of so many decisions one is timed and stands for all of them: a look at the clock costs as much as a policy. */
@@ -59,7 +60,7 @@ export class PolicySet implements CompiledPolicies {
     this.needsSizes = parts.sizes !== undefined;
     this.names = policies.map((policy) => policy.name);
     this.subPolicyNames = policies.map((policy) => policy.subPolicyNames);
-    this.counters = new PolicyCounters(policies.length);
+    this.counters = parts.counters;
     const drops = policies.flatMap((policy, index) => (policy.isDrop ? [index] : []));
     const others = policies.flatMap((policy, index) => (policy.isDrop ? [] : [index]));
     this.#order = Uint32Array.from([...drops, ...others]);

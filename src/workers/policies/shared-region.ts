@@ -20,10 +20,6 @@ export class RegionCursor {
     this.#region = region;
   }
 
-  get usedBytes(): number {
-    return this.#used;
-  }
-
   /** Skips what belongs to others. */
   skip(byteLength: number): void {
     this.#used += byteLength;
