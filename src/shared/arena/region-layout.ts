@@ -28,7 +28,7 @@ export interface ShardRegionPlace {
 
 /** Header words (u32 index from the header's start). The committed words change only when a task ends. */
 export const header = {
-  /** Task being run; odd while it runs. Main reads it after a crash. */
+  /** 1 while a task runs, 0 once it has committed. Main reads it after a crash. */
   running: 0,
   epoch: 1,
   cursor: 2, // committed: sequence of the next request block
@@ -55,7 +55,8 @@ export const header = {
   outputUsed: 23, // result of the last task: bytes written to its output
   outputSpans: 24,
   outputNeeded: 25, // room that the pending chain needs, 0 when nothing is pending
-  words: 26,
+  bank: 26, // committed: which of the two banks of counters counts
+  words: 27,
 } as const;
 
 /** Doubles of the header (f64 index from the header's start + 256 bytes). Times are milliseconds on the main thread's monotonic clock. */
@@ -69,7 +70,10 @@ export const headerDoubles = {
   counters: 4,
 } as const;
 
-/** Counters behind `headerDoubles.counters`, cumulative, committed at the end of each task. */
+/**
+ * Counters behind `headerDoubles.counters`, cumulative, in two banks: a task writes the new totals, and behind them the policies' columns, into the bank that does
+ * not count, and its last stores make that bank the one that does. So a task that dies has counted nothing.
+ */
 export const shardCounters = [
   'spansTaken',
   'tracesCreated',
@@ -91,6 +95,14 @@ export const shardCounters = [
   'recoveries',
   'decisionRowsForgotten',
 ] as const;
+
+/** Doubles behind the counters for each policy: votes by verdict in traces, spans and bytes, executions and their milliseconds. */
+export const policyColumns = 11;
+
+/** Doubles of one bank: the counters, policy evaluation errors, the policies' columns. */
+export function bankDoubles(policies: number): number {
+  return shardCounters.length + 1 + policies * policyColumns;
+}
 export type ShardCounter = (typeof shardCounters)[number];
 
 /** Trace row, 64 bytes and then the policies' state. Row numbers in links are row + 1; 0 is none. */

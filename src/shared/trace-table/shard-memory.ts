@@ -28,12 +28,13 @@ export function shardMemory(memory: WebAssembly.Memory, place: ShardRegionPlace)
 
 /** The region as it is before the first request. The main thread calls it once, before any task. */
 export function clearShard(memory: ShardMemory): void {
+  const { place } = memory;
   memory.words.fill(0, memory.head, memory.head + header.words);
-  memory.doubles.fill(0, memory.headDoubles, memory.headDoubles + headerDoubles.counters + 32);
+  memory.doubles.fill(0, memory.headDoubles, place.factsAt / 8);
   memory.doubles[memory.headDoubles + headerDoubles.watermark] = Number.POSITIVE_INFINITY;
   memory.doubles[memory.headDoubles + headerDoubles.nextDue] = Number.POSITIVE_INFINITY;
   memory.doubles[memory.headDoubles + headerDoubles.pendingArrival] = Number.POSITIVE_INFINITY;
-  clearIndex(memory, Math.min(10, memory.place.indexLevelMax));
+  clearIndex(memory, Math.min(10, place.indexLevelMax));
 }
 
 /** Empties the index at `level`: 2^level slots. */

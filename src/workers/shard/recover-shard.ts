@@ -6,7 +6,7 @@ import { cacheAt, linkRecord } from '../../shared/trace-table/decision-rows.ts';
 import { clearIndex, type ShardMemory } from '../../shared/trace-table/shard-memory.ts';
 import { decidedReference, findReference, insertReference, readTraceId } from '../../shared/trace-table/trace-index.ts';
 import { takeTraceRow } from '../../shared/trace-table/trace-rows.ts';
-import { counterIndex, type Shard, shardOfHash } from './shard.ts';
+import { type Shard, shardOfHash } from './shard.ts';
 
 /**
  * The request blocks are the log: everything undecided lies in them, from the watermark to the committed cursor. Decision rows of finished tasks are kept, those of the
@@ -30,9 +30,7 @@ export function recoverShard(shard: Shard, blocks: readonly number[]): void {
   }
   restoreDecisions(memory, shard.stride, brokenEpoch);
   for (const block of blocks) replayBlock(shard, block);
-  shard.counts.fill(0);
-  shard.counts[counterIndex.recoveries] = 1;
-  shard.addCounts();
+  shard.noteRecovery();
 }
 
 function restoreDecisions(memory: ShardMemory, stride: number, brokenEpoch: number): void {

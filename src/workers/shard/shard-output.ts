@@ -98,13 +98,26 @@ export class ShardOutput {
     this.#lateSpans = 0;
   }
 
-  commit(): void {
-    const { words, doubles, head, headDoubles } = this.#memory;
-    words[head + header.pendingRun] = this.pendingRun;
-    words[head + header.pendingSpans] = this.pendingSpans;
-    doubles[headDoubles + headerDoubles.pendingArrival] = this.pendingArrival;
-    words[head + header.outputUsed] = this.#at - this.#start;
-    words[head + header.outputSpans] = this.#spans;
-    words[head + header.outputNeeded] = this.pendingRun === 0 ? 0 : this.#kernel.frameBytes(this.pendingRun);
+  /** What the task leaves, for the shard to commit. */
+  result(): OutputResult {
+    const neededBytes = this.pendingRun === 0 ? 0 : this.#kernel.frameBytes(this.pendingRun);
+    return {
+      pendingRun: this.pendingRun,
+      pendingSpans: this.pendingSpans,
+      pendingArrival: this.pendingArrival,
+      usedBytes: this.#at - this.#start,
+      spans: this.#spans,
+      neededBytes,
+    };
   }
+}
+
+export interface OutputResult {
+  readonly pendingRun: number;
+  readonly pendingSpans: number;
+  readonly pendingArrival: number;
+  readonly usedBytes: number;
+  readonly spans: number;
+  /** Room that the pending chain needs; 0 when nothing is pending. */
+  readonly neededBytes: number;
 }

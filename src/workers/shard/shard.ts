@@ -1,14 +1,6 @@
 /** One shard's turn: takes new requests into its table, decides what is due, frames what is sampled. Whichever thread runs the shard. */
 
-import {
-  cacheRow,
-  header,
-  headerDoubles,
-  requestBlock,
-  type ShardCounter,
-  shardCounters,
-  traceRow,
-} from '../../shared/arena/region-layout.ts';
+import { cacheRow, header, headerDoubles, requestBlock, shardCounters, traceRow } from '../../shared/arena/region-layout.ts';
 import { factBits, factRow, runRow, runSpansMax, scopeRow } from '../../shared/arena/rows.ts';
 import type { Kernel } from '../../shared/kernel.ts';
 import {
@@ -33,7 +25,7 @@ import { appendRoot, freeTraceRow, takeTraceRow, traceAt } from '../../shared/tr
 import { type CompiledPolicies, Decision, type DecisionResult, Trigger } from '../policies/compiled-policies.ts';
 import type { TraceFacts } from '../policies/policy.ts';
 import type { SpanCursor } from '../policies/span-cursor.ts';
-import { PolicyColumns } from './policy-columns.ts';
+import { counterIndex, ShardColumns } from './shard-columns.ts';
 import { ShardOutput } from './shard-output.ts';
 import type { ShardSettings, ShardTask } from './shard-settings.ts';
 import { ShardTaskStatus } from './shard-settings.ts';
@@ -49,9 +41,6 @@ export function shardOfHash(hash: number, shards: number): number {
 /** What a trace above the size limit is decided by. */
 const noPolicy: DecisionResult = { decision: Decision.notSampled, policy: -1, composite: -1, subPolicy: -1 };
 
-/** Index of each counter in the columns, by name. */
-export const counterIndex = Object.fromEntries(shardCounters.map((name, index) => [name, index])) as Record<ShardCounter, number>;
-
 export class Shard {
   readonly memory: ShardMemory;
   readonly settings: ShardSettings;
@@ -60,16 +49,19 @@ export class Shard {
   readonly stride: number;
   /** What this task has counted so far; added to the region when it ends, so that a crashed task counts nothing. */
   readonly counts = new Float64Array(shardCounters.length);
+  readonly columns: ShardColumns;
   readonly output: ShardOutput;
+  /** Text of the last policy error of the last task, '' when there was none. */
+  policyError = '';
   readonly #kernel: Kernel;
   readonly #policies: CompiledPolicies;
-  readonly #policyColumns: PolicyColumns;
   readonly #id = { word0: 0, word1: 0, word2: 0, word3: 0 };
   readonly #facts: TraceFacts;
   readonly #span: SpanCursor;
   #cursor = 0;
   #cursorRun = 0;
   #epoch = 0;
+  #recoveries = 0;
   #tick = 0;
   #wallMs = 0;
   #trigger: Trigger = Trigger.wait;
@@ -82,14 +74,9 @@ export class Shard {
     this.output = new ShardOutput(kernel, this.memory);
     this.#kernel = kernel;
     this.#policies = policies;
-    this.#policyColumns = new PolicyColumns(this.memory, policies.names.length);
+    this.columns = new ShardColumns(this.memory, policies.names.length);
     this.#facts = { traceId: 0, spanCount: 0, sizeBytes: 0, bytes: this.memory.bytes, firstRun: 0 };
     this.#span = { bytes: this.memory.bytes, words: this.memory.words, fact: 0, scopeRow: 0, resourceRow: 0 };
-  }
-
-  /** Text of the last policy error of the last task, '' when there was none. */
-  get policyError(): string {
-    return this.#policyColumns.lastError;
   }
 
   run(task: ShardTask): ShardTaskStatus {
@@ -113,30 +100,46 @@ export class Shard {
     this.#wallMs = task.wallMs;
     this.#tick = Math.floor(task.nowMs / 100);
     this.counts.fill(0);
+    this.counts[counterIndex.recoveries] = this.#recoveries;
+    this.#recoveries = 0;
+    this.#policies.counters.reset();
     this.output.begin(task.outputAt, task.outputLength);
   }
 
+  /**
+   * The last stores stand in one row without a call or a loop between them, where a thread that is being terminated does not stop: either all of
+   * them happen or none.
+   */
   #commit(): void {
     const { words, doubles, head, headDoubles } = this.memory;
-    this.addCounts();
-    this.#policyColumns.commit(this.#policies.counters);
-    words[head + header.cursor] = this.#cursor;
-    words[head + header.cursorRun] = this.#cursorRun;
-    this.output.commit();
     const oldest = words[head + header.arrivalHead];
     const arrival =
       oldest === 0 ? Number.POSITIVE_INFINITY : doubles[(traceAt(this.memory, this.stride, oldest - 1) + traceRow.arrival) / 2];
-    doubles[headDoubles + headerDoubles.watermark] = Math.min(arrival, this.output.pendingArrival);
-    doubles[headDoubles + headerDoubles.nextDue] = Math.min(arrival + this.settings.decisionWaitMs, this.#rootDue());
+    const watermark = Math.min(arrival, this.output.pendingArrival);
+    const nextDue = Math.min(arrival + this.settings.decisionWaitMs, this.#rootDue());
+    this.policyError = this.#policies.counters.lastError;
+    const { pendingRun, pendingSpans, pendingArrival, usedBytes, spans, neededBytes } = this.output.result();
+    const bank = this.columns.stage(this.counts, this.#policies.counters);
+    const cursor = this.#cursor;
+    const cursorRun = this.#cursorRun;
+    words[head + header.cursor] = cursor;
+    words[head + header.cursorRun] = cursorRun;
+    words[head + header.pendingRun] = pendingRun;
+    words[head + header.pendingSpans] = pendingSpans;
+    words[head + header.outputUsed] = usedBytes;
+    words[head + header.outputSpans] = spans;
+    words[head + header.outputNeeded] = neededBytes;
+    words[head + header.bank] = bank;
+    doubles[headDoubles + headerDoubles.pendingArrival] = pendingArrival;
+    doubles[headDoubles + headerDoubles.watermark] = watermark;
+    doubles[headDoubles + headerDoubles.nextDue] = nextDue;
     words[head + header.running] = 0;
   }
 
-  /** Adds what was counted since the last call to the region's counters. */
-  addCounts(): void {
-    const { doubles, headDoubles } = this.memory;
-    const counters = headDoubles + headerDoubles.counters;
-    for (let index = 0; index < this.counts.length; index++) doubles[counters + index] += this.counts[index];
+  /** After a rebuild, which counts nothing: notes that it happened. The task that follows commits it. */
+  noteRecovery(): void {
     this.counts.fill(0);
+    this.#recoveries = 1;
   }
 
   // ---- intake

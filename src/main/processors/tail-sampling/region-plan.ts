@@ -1,6 +1,6 @@
 /** How much of the arena one tail_sampling instance takes for its tables, and where its pieces lie. Main thread. */
 
-import { cacheRow, headerDoubles, type ShardRegionPlace, shardCounters, traceRow } from '../../../shared/arena/region-layout.ts';
+import { bankDoubles, cacheRow, headerDoubles, type ShardRegionPlace, traceRow } from '../../../shared/arena/region-layout.ts';
 import { factRow, runSpansMax } from '../../../shared/arena/rows.ts';
 import { clearShard, shardMemory } from '../../../shared/trace-table/shard-memory.ts';
 import type { Arena, ArenaBlock } from '../../arena/arena.ts';
@@ -92,12 +92,9 @@ export function planRegion(arena: Arena, needs: RegionNeeds): RegionPlan {
   };
 }
 
-/** Doubles behind the shard's counters for each policy: votes by verdict in traces, spans and bytes, executions and their milliseconds. */
-export const policyColumns = 11;
-
 /** Byte length of a shard's header, a multiple of 64. */
 export function headerBytes(policies: number): number {
-  return Math.ceil((headerDoubles.at + 8 * (headerDoubles.counters + shardCounters.length + 1 + policies * policyColumns)) / 64) * 64;
+  return Math.ceil((headerDoubles.at + 8 * (headerDoubles.counters + 2 * bankDoubles(policies))) / 64) * 64;
 }
 
 function perShard(size: number | undefined, shards: number): number {

@@ -1,9 +1,8 @@
 /** The sampler's account as metrics: read from the shards' regions at each scrape, so that counting costs nothing. Main thread. */
 
-import { header, headerDoubles, type ShardCounter } from '../../../shared/arena/region-layout.ts';
+import { header, type ShardCounter } from '../../../shared/arena/region-layout.ts';
 import { type ShardMemory, shardMemory } from '../../../shared/trace-table/shard-memory.ts';
-import { PolicyColumns } from '../../../workers/shard/policy-columns.ts';
-import { counterIndex } from '../../../workers/shard/shard.ts';
+import { ShardColumns } from '../../../workers/shard/shard-columns.ts';
 import type { ComponentSettings } from '../../pipeline/component.ts';
 import type { RegionPlan } from './region-plan.ts';
 
@@ -32,15 +31,17 @@ const verdicts = [
 
 /** The totals of all shards of one instance. */
 export class SamplerTotals {
+  readonly columns: readonly ShardColumns[];
   readonly #shards: readonly ShardMemory[];
 
-  constructor(memory: WebAssembly.Memory, plan: RegionPlan) {
+  constructor(memory: WebAssembly.Memory, plan: RegionPlan, policies: number) {
     this.#shards = plan.places.map((place) => shardMemory(memory, place));
+    this.columns = this.#shards.map((shard) => new ShardColumns(shard, policies));
   }
 
   get(counter: ShardCounter): number {
     let total = 0;
-    for (const { doubles, headDoubles } of this.#shards) total += doubles[headDoubles + headerDoubles.counters + counterIndex[counter]];
+    for (const columns of this.columns) total += columns.counter(counter);
     return total;
   }
 
@@ -62,10 +63,6 @@ export class SamplerTotals {
     let total = 0;
     for (const { words, head } of this.#shards) total += words[head + header.traceCount];
     return total;
-  }
-
-  columns(policies: number): PolicyColumns[] {
-    return this.#shards.map((shard) => new PolicyColumns(shard, policies));
   }
 }
 
@@ -122,8 +119,8 @@ function observeAccount(observe: Observe, processor: string, totals: SamplerTota
 }
 
 function observePolicies(observe: Observe, settings: ComponentSettings, totals: SamplerTotals, policyNames: readonly string[]): void {
-  const columns = totals.columns(policyNames.length);
-  const sum = (read: (column: PolicyColumns) => number) => () => columns.reduce((total, column) => total + read(column), 0);
+  const { columns } = totals;
+  const sum = (read: (column: ShardColumns) => number) => () => columns.reduce((total, column) => total + read(column), 0);
   observe(
     `${prefix}sampling_policy_evaluation_error`,
     {},

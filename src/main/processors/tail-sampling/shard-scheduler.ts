@@ -42,6 +42,8 @@ interface ShardState {
   crashes: number;
   crashed: boolean;
   lastTurnMs: number;
+  /** Epoch of the region when the task was handed out: another one after a crash means that the task had begun. */
+  epochBefore: number;
   /** Waits for output room of this many bytes; 0 when it does not. */
   waitsForBytes: number;
   output: ArenaBlock | undefined;
@@ -68,6 +70,7 @@ export class ShardScheduler {
       crashes: 0,
       crashed: false,
       lastTurnMs: Number.NEGATIVE_INFINITY,
+      epochBefore: 0,
       waitsForBytes: 0,
       output: undefined,
     }));
@@ -79,6 +82,11 @@ export class ShardScheduler {
     let behind = 0;
     for (const { memory } of this.#shards) behind = Math.max(behind, (next - memory.words[memory.head + header.cursor]) | 0);
     return (next - behind) >>> 0;
+  }
+
+  /** One empty turn of every shard: compiles the policies in a worker. Rejects when no worker can run them. */
+  async firstTurns(): Promise<void> {
+    for (const shard of this.#shards) await this.#options.pool.run(this.#taskFor(shard));
   }
 
   /** Undecided traces of all shards, as of their last tasks. */
@@ -166,6 +174,7 @@ export class ShardScheduler {
     shard.output = this.#outputFor(shard, Math.max(outputBytes, shard.waitsForBytes), output);
     shard.waitsForBytes = 0;
     shard.lastTurnMs = clock.monotonicMs();
+    shard.epochBefore = shard.memory.words[shard.memory.head + header.epoch];
     this.tasks++;
     pool.run(this.#taskFor(shard)).then(
       (result) => {
@@ -253,10 +262,16 @@ export class ShardScheduler {
   }
 
   #crashed(shard: ShardState, error: unknown): void {
+    const { words, head } = shard.memory;
     shard.running = false;
-    shard.crashed = true;
-    shard.crashes++;
     this.failures++;
+    // A task that died before it began left nothing to mend; one that died after its commit has done its work.
+    const begun = words[head + header.epoch] !== shard.epochBefore;
+    const committed = begun && words[head + header.running] === 0;
+    if (begun && !committed) {
+      shard.crashed = true;
+      shard.crashes++;
+    }
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     const fields = { shard: shard.index, crashes: shard.crashes, error: message };
     if (shard.crashes === crashesMax) {
@@ -265,8 +280,10 @@ export class ShardScheduler {
         'a shard task keeps failing: from now on this shard samples every trace; restart with a mended configuration',
       );
     } else this.#options.logger.error(fields, 'a shard task failed; its traces are rebuilt from the requests and the task is run again');
-    if (!this.#stopped) this.#run(shard);
-    else this.#tellIdle(false);
+    if (committed) this.#finished(shard, ShardTaskStatus.moreRequests);
+    else if (this.#stopped) this.#tellIdle(false);
+    else if (begun) this.#run(shard);
+    else this.#wakeAt(this.#options.clock.monotonicMs() + turnIntervalMs);
   }
 
   #freeSegments(): void {

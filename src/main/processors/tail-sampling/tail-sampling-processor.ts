@@ -132,7 +132,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
     return refusedRetryable(`tail_sampling is full: ${why}`, { code: GrpcStatus.resourceExhausted, retryAfterMs: retryWhenFullMs });
   }
 
-  #start(): void {
+  async #start(): Promise<void> {
     const { arena, clock, logger, featureGates, otelcolCompatibility } = this.#settings;
     const config = this.#config;
     const shards = shardsOf(config);
@@ -185,8 +185,9 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
       policyFailed: (text) => this.#policyFailed(text),
       afterTask: () => this.#host.relieve(),
     });
-    const totals = new SamplerTotals(arena.memory, plan);
+    const totals = new SamplerTotals(arena.memory, plan, compiled.names.length);
     const endMetrics = observeSampler(this.#settings, totals, this, compiled.names);
+    await scheduler.firstTurns();
     this.#running = { plan, blocks, log, output, scheduler, target, fixedBytes, totals, endMetrics };
   }
 
