@@ -8,6 +8,7 @@ import {
   type ReceiverType,
   type TracesConsumer,
 } from '../../pipeline/component.ts';
+import { ComponentLife } from '../../pipeline/component-state.ts';
 import { isServerAuthenticator, type ServerAuthenticator } from '../../pipeline/server-authenticator.ts';
 import type { ListenAddress } from '../../transport/listen-address.ts';
 import {
@@ -39,8 +40,11 @@ export class OtlpReceiver implements Receiver {
   /** In the order in which they end: HTTP first, then gRPC, as in the Collector. */
   readonly #listeners: Listener[] = [];
   readonly #addresses = new Map<'grpc' | 'http', ListenAddress>();
-  #draining: Promise<DrainReport> | undefined;
-  #stopping: Promise<void> | undefined;
+  readonly #life = new ComponentLife({
+    start: () => this.#start(),
+    drain: (deadlineMs) => this.#drain(deadlineMs),
+    stop: () => this.#stop(),
+  });
 
   constructor(
     settings: ComponentSettings,
@@ -88,14 +92,18 @@ export class OtlpReceiver implements Receiver {
     return this.#addresses.get(protocol);
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  async #start(): Promise<void> {
     for (const listener of this.#listeners) {
       try {
         const address = await listener.transport.start();
         this.#addresses.set(listener.protocol, address);
         this.#settings.logger.info({ protocol: listener.protocol, ...address }, 'listening for OTLP');
       } catch (error) {
-        await this.stop();
+        await this.#stop();
         const message = `failed to start the ${listener.protocol} server on ${listener.endpoint}: ${(error as Error).message}`;
         throw new OtlpStartError(message, { cause: error });
       }
@@ -103,8 +111,7 @@ export class OtlpReceiver implements Receiver {
   }
 
   drain(deadlineMs: number): Promise<DrainReport> {
-    this.#draining ??= this.#drain(deadlineMs);
-    return this.#draining;
+    return this.#life.drain(deadlineMs);
   }
 
   async #drain(deadlineMs: number): Promise<DrainReport> {
@@ -114,8 +121,11 @@ export class OtlpReceiver implements Receiver {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= Promise.all(this.#listeners.map((listener) => listener.transport.stop())).then(() => undefined);
-    return this.#stopping;
+    return this.#life.stop();
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.transport.stop()));
   }
 
   #authenticator(auth: { readonly authenticator: { readonly text: string } } | undefined): ServerAuthenticator | undefined {
