@@ -7,7 +7,7 @@ import { booleanAttribute } from './boolean-attribute.ts';
 import { bytesLimiting } from './bytes-limiting.ts';
 import { latency } from './latency.ts';
 import { numericAttribute } from './numeric-attribute.ts';
-import type { OttlSettings } from './ottl-condition.ts';
+import { type OttlSettings, ottlCondition } from './ottl-condition.ts';
 import type { LeafPolicy } from './policy.ts';
 import { probabilistic } from './probabilistic.ts';
 import { rateLimiting } from './rate-limiting.ts';
@@ -18,7 +18,7 @@ import { stringAttribute } from './string-attribute.ts';
 import { traceFlags } from './trace-flags.ts';
 import { traceState } from './trace-state.ts';
 
-export function compileLeaf(config: LeafPolicyConfig, region: RegionCursor, _ottl: OttlSettings): LeafPolicy {
+export function compileLeaf(config: LeafPolicyConfig, region: RegionCursor, ottl: OttlSettings): LeafPolicy {
   switch (config.type) {
     case 'always_sample':
       return alwaysSample();
@@ -45,7 +45,7 @@ export function compileLeaf(config: LeafPolicyConfig, region: RegionCursor, _ott
     case 'trace_flags':
       return traceFlags();
     case 'ottl_condition':
-      throw new Error('ottl_condition is not built yet');
+      return ottlCondition(config, ottl);
     default:
       return assertNever(config);
   }

@@ -357,3 +357,57 @@ tap.test('span-ingest: a drop policy that did not match keeps the trace pending'
   t.equal(ingest([yes, drop], onSpan({ tag: 1 })), D);
   t.end();
 });
+
+tap.test('ottl_condition asks each span and each of its events', (t) => {
+  const condition = (span: readonly string[], spanevent: readonly string[] = []): Bare => ({
+    type: 'ottl_condition',
+    errorMode: 'propagate',
+    span,
+    spanevent,
+  });
+  const attribute = [onSpan({ attr_k_1: 'attr_v_1' })];
+  const event = [spans({ events: [{ name: 'an event', attributes: { event_attr_k_1: 'event_attr_v_1' } }] })];
+  const service = [
+    requestBytes({ 'service.name': 'checkout' }, { scopeName: 'my-scope', spans: [{ traceId: id, events: [{ name: 'e' }] }] }),
+  ];
+  check(t, [
+    [condition(['attributes["attr_k_1"] == "attr_v_1"']), attribute, S],
+    [condition(['span.attributes["attr_k_1"] == "attr_v_1"']), attribute, S],
+    [condition(['attributes["attr_k_1"] != "attr_v_1"']), attribute, N],
+    [condition(['attributes["attr_k_1"] != "attr_v_2"']), attribute, S],
+    [condition(['attributes["attr_k_1"] == "other"', 'attributes["attr_k_1"] == "attr_v_1"']), attribute, S],
+    [condition([], ['attributes["event_attr_k_1"] == "event_attr_v_1"']), event, S],
+    [condition([], ['spanevent.name != "incorrect event name"']), event, S],
+    [condition([], ['name == "another"']), event, N],
+    [condition([], ['name != "incorrect event name"']), [count(1)], N],
+    [condition(['resource.attributes["service.name"] == "checkout"']), service, S],
+    [condition([], ['resource.attributes["service.name"] == "checkout"']), service, S],
+    [condition(['scope.name == "my-scope"']), service, S],
+    [condition([], ['instrumentation_scope.name == "my-scope"']), service, S],
+  ]);
+});
+
+tap.test('an error of a condition is an error of the policy, a warning, or nothing, by error_mode', (t) => {
+  const failing = (errorMode: 'propagate' | 'ignore' | 'silent', span: readonly string[]): PolicyConfig => ({
+    type: 'ottl_condition',
+    name: 'o',
+    errorMode,
+    span,
+    spanevent: [],
+  });
+  const ask = (policy: PolicyConfig) => {
+    const rig = new PolicyRig([policy]);
+    rig.take(onSpan({ k: 'text' }));
+    return { decision: rig.decide(hexId).decision, counters: rig.policies.counters };
+  };
+  const broken = 'attributes[1] == "test"';
+  const propagated = ask(failing('propagate', [broken, 'true']));
+  t.match(propagated, { decision: N, counters: { evaluationErrors: 1, lastErrorPolicy: 0, ignoredErrors: 0 } });
+  t.match(propagated.counters.lastError, /failed to eval condition: attributes\[1\] == "test"/);
+  t.match(ask(failing('ignore', [broken])), { decision: N, counters: { evaluationErrors: 0, ignoredErrors: 1 } });
+  t.match(ask(failing('ignore', [broken, 'true'])), { decision: S });
+  t.match(ask(failing('silent', [broken])), { decision: N, counters: { evaluationErrors: 0, ignoredErrors: 0 } });
+  const negated = ask({ type: 'not', name: 'n', subPolicy: failing('propagate', [broken]) } as PolicyConfig);
+  t.match(negated, { decision: N, counters: { evaluationErrors: 1 } }, 'not passes errors');
+  t.end();
+});

@@ -1,7 +1,9 @@
 /** Judges written policies as the Collector does when it starts, and turns them into the policy configuration that workers compile. Main thread. */
 
+import { systemClock } from '../../../shared/clock.ts';
 import type { LeafPolicyConfig, PolicyConfig, StatusCodeName } from '../../../shared/policy-config.ts';
 import { compilePattern } from '../../../shared/re2.ts';
+import { compileConditions, OttlFault } from '../../../workers/ottl/compile-conditions.ts';
 import { field, warn } from '../../config/field.ts';
 import { type FieldSchema, list } from '../../config/fields.ts';
 import { nearest } from '../../config/nearest.ts';
@@ -204,11 +206,36 @@ function judgeString(written: WrittenLeaf, name: string, path: Path, fault: Faul
   return isRight ? { type: 'string_attribute', name, key, values, enabledRegexMatching, cacheMaxSize, invertMatch } : undefined;
 }
 
+const noGates: ReadonlySet<string> = new Set();
+const lambdaGate = 'ottl.functions.enableLambda';
+const lambdaGates: ReadonlySet<string> = new Set([lambdaGate]);
+
 function judgeOttl(written: WrittenLeaf, name: string, path: Path, fault: Fault): LeafPolicyConfig | undefined {
   const { error_mode: errorMode, span, spanevent } = written.ottl_condition;
   if (span.length === 0 && spanevent.length === 0) {
     fault('expected at least one OTTL condition to filter on; write span or spanevent conditions', path);
     return undefined;
   }
-  return { type: 'ottl_condition', name, errorMode, span, spanevent };
+  const areRight = [
+    judgeConditions(span, 'span', [...path, 'span'], fault),
+    judgeConditions(spanevent, 'spanevent', [...path, 'spanevent'], fault),
+  ];
+  return areRight.every(Boolean) ? { type: 'ottl_condition', name, errorMode, span, spanevent } : undefined;
+}
+
+/** Each condition alone, so that each fault is told at its own place. */
+function judgeConditions(texts: readonly string[], context: 'span' | 'spanevent', path: Path, fault: Fault): boolean {
+  let areRight = true;
+  for (const [index, text] of texts.entries()) {
+    const outcome = compileConditions([text], context, { featureGates: noGates, clock: systemClock });
+    if (!(outcome instanceof OttlFault)) continue;
+    const withLambdas = compileConditions([text], context, { featureGates: lambdaGates, clock: systemClock });
+    if (withLambdas instanceof OttlFault) {
+      areRight = false;
+      fault(outcome.message, [...path, index]);
+    } else {
+      warn(`has a lambda, which needs --feature-gates=+${lambdaGate}`, [...path, index]);
+    }
+  }
+  return areRight;
 }
