@@ -23,7 +23,8 @@ import { childQueueOf } from './child-queue.ts';
 import { createResolver, type NamingResolver, type ResolverFactory } from './create-resolver.ts';
 import { FrameBlocks } from './frame-blocks.ts';
 import { checkLoadBalancing, type LoadBalancingConfig, loadBalancingSchema, slicePolicyOf } from './load-balancing-config.ts';
-import { OwnerByTraceId, SliceRouter } from './slice-router.ts';
+import { OwnerByAttributes } from './owner-by-attributes.ts';
+import { OwnerByTraceId, type OwnerOfRun, SliceRouter } from './slice-router.ts';
 
 export const loadBalancingExporterType: ExporterType<LoadBalancingConfig> = {
   kind: 'exporter',
@@ -164,7 +165,7 @@ export class LoadBalancingExporter implements Exporter {
       prng,
       logger,
       blocks,
-      router: new SliceRouter(arena, blocks, new OwnerByTraceId(arena)),
+      router: new SliceRouter(arena, blocks, this.#ownerOfRun()),
       metrics: new BalancerMetrics(settings.metrics, id.text),
       retry: policy.retry,
       requestBudgetMs: policy.requestBudgetMs,
@@ -173,6 +174,13 @@ export class LoadBalancingExporter implements Exporter {
       onUnreachable: () => this.#resolver?.refresh(),
     });
     return balancer;
+  }
+
+  #ownerOfRun(): OwnerOfRun {
+    const { routing_key: key, routing_attributes: attributes } = this.#config;
+    if (key === 'service') return new OwnerByAttributes(this.#settings.arena, ['service.name']);
+    if (key === 'attributes') return new OwnerByAttributes(this.#settings.arena, attributes);
+    return new OwnerByTraceId(this.#settings.arena);
   }
 
   #createBackend(backendSettings: BackendSettings, endpoint: string): Backend {
