@@ -1,0 +1,30 @@
+/** All converters that the Collector v0.161 registers for conditions, by name. Any thread. */
+
+import { type Converter, converter } from '../converter.ts';
+import { dynamicGetter } from '../getter.ts';
+import { bytesIn } from '../span-view.ts';
+import { isZero } from '../values.ts';
+import { collectionConverters } from './collections.ts';
+import { idConverters } from './ids-and-hashes.ts';
+import { lambdaConverters } from './lambdas.ts';
+import { patternConverters } from './regular-expressions.ts';
+import { stringConverters } from './strings.ts';
+import { timeConverters } from './times.ts';
+import { typeConverters } from './type-checks.ts';
+
+export const standardConverters: ReadonlyMap<string, Converter> = new Map(
+  [
+    collectionConverters,
+    idConverters,
+    lambdaConverters,
+    patternConverters,
+    stringConverters,
+    timeConverters,
+    typeConverters,
+  ].flatMap((converters) => converters.map((each) => [each.name, each] as const)),
+);
+
+/** In conditions on spans alone. */
+export const isRootSpan: Converter = converter('IsRootSpan', [], () =>
+  dynamicGetter((view) => isZero(bytesIn(view.bytes, view.spanFrom, view.spanTo, 4))),
+);
