@@ -19,8 +19,8 @@ const acceptEncoding = ['identity', ...grpcEncodings].join(',');
 const okBody = Buffer.from([0, 0, 0, 0, 0]);
 const okHeaders: OutgoingHttpHeaders = Object.freeze({ ':status': 200, 'content-type': 'application/grpc' });
 const okTrailers: OutgoingHttpHeaders = Object.freeze({ 'grpc-status': '0' });
-const okOptions = Object.freeze({ waitForTrailers: true });
-const lastOptions = Object.freeze({ endStream: true });
+const okOptions = Object.freeze({ waitForTrailers: true, sendDate: false });
+const lastOptions = Object.freeze({ endStream: true, sendDate: false });
 
 /** What a call needs of its server. */
 export interface CallHost {
@@ -248,7 +248,12 @@ function answerTrailersOnly(stream: ServerHttp2Stream, code: GrpcStatus, message
     headers['grpc-status-details-bin'] = encodeRpcStatus({ code, message, retryAfterMs }).toString('base64').replace(/=+$/, '');
   if (code === GrpcStatus.unimplemented) headers['grpc-accept-encoding'] = acceptEncoding;
   stream.respond(headers, lastOptions);
-  if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  if (!stream.readableEnded) setImmediate(stopClient, stream);
+}
+
+/** A reset in the same turn as the answer would overtake it. */
+function stopClient(stream: ServerHttp2Stream): void {
+  if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
 /** Source: gRPC over HTTP2, Status-Message: printable ASCII without %, everything else as %XX of its UTF-8 bytes. */
@@ -284,7 +289,7 @@ export function openCall(host: CallHost, stream: ServerHttp2Stream, headers: Inc
   if (headers[':method'] !== 'POST' || contentType === undefined || !isGrpcContentType(contentType)) {
     host.settings.countRefusal('protocol');
     stream.respond({ ':status': headers[':method'] !== 'POST' ? 405 : 415 }, lastOptions);
-    stream.close(constants.NGHTTP2_NO_ERROR);
+    setImmediate(stopClient, stream);
     return undefined;
   }
   const { settings } = host;

@@ -14,10 +14,13 @@ import type { Upload, UploadBudget } from './upload-budget.ts';
 
 const protobufType = 'application/x-protobuf';
 const jsonType = 'application/json';
-const emptyJson = Buffer.from('{}');
+/** What the Collector writes; clients that compare texts exist. */
+const emptyJson = Buffer.from('{"partialSuccess":{}}');
 const emptyProtobuf = Buffer.alloc(0);
 /** How much of a body that nobody wants is read, so that the client sees the answer before the connection ends. */
 const discardedBytesMax = 1 << 20;
+/** Up to here reading an unwanted body is cheaper than a new connection. */
+const keptAliveBytesMax = 256 << 10;
 
 /** What an exchange needs of its server; all of it made once. */
 export interface ExchangeHost {
@@ -214,11 +217,11 @@ export class HttpExchange implements Upload {
     this.#chunks = [];
     const response = this.#response;
     if (response.destroyed || response.headersSent) return;
-    const isBodyLeft = !this.#request.complete && hasBody(this.#request);
-    if (isBodyLeft || this.#host.isDraining()) response.setHeader('Connection', 'close');
+    const bytesLeft = this.#request.complete ? 0 : bodyBytesAnnounced(this.#request);
+    if (bytesLeft > keptAliveBytesMax || this.#host.isDraining()) response.setHeader('Connection', 'close');
     response.writeHead(httpStatus, { 'Content-Type': contentType, 'Content-Length': body.length });
     response.end(body);
-    if (isBodyLeft) discardRest(this.#request);
+    if (bytesLeft > 0) discardRest(this.#request);
   }
 
   #closed(): void {
@@ -235,8 +238,9 @@ export class HttpExchange implements Upload {
   }
 }
 
-function hasBody(request: IncomingMessage): boolean {
-  return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+/** Infinity for a chunked body. */
+function bodyBytesAnnounced(request: IncomingMessage): number {
+  return request.headers['transfer-encoding'] === undefined ? Number(request.headers['content-length'] ?? 0) : Number.POSITIVE_INFINITY;
 }
 
 function discardRest(request: IncomingMessage): void {

@@ -1,7 +1,7 @@
 /** gRPC by our own framing on node:http2: listener, sessions, limits, graceful end. Main thread. */
 
 import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { Server } from 'node:net';
+import { Server as NetServer } from 'node:net';
 import type { Timer } from '../../../shared/clock.ts';
 import { type ListenAddress, listen, parseListenAddress } from '../../transport/listen-address.ts';
 import { serverTlsOptions, TlsReloader } from '../../transport/tls.ts';
@@ -49,7 +49,7 @@ class Http2GrpcServer implements GrpcServerTransport, CallHost {
     server.on('stream', (stream, headers) => this.#openStream(stream as ServerHttp2Stream, headers));
     server.on('sessionError', (error) => this.settings.logger.debug({ err: error }, 'gRPC connection ended with an error'));
     server.on('tlsClientError', (error: Error) => this.settings.logger.debug({ err: error }, 'TLS handshake failed'));
-    const bound = await listen(server as unknown as Server, address, config.transport);
+    const bound = await listen(server as unknown as NetServer, address, config.transport);
     // A socket that cannot be accepted (out of file descriptors) must not end the process.
     server.on('error', (error) => this.settings.logger.warn({ err: error }, 'gRPC listener reported an error'));
     return bound;
@@ -62,7 +62,8 @@ class Http2GrpcServer implements GrpcServerTransport, CallHost {
 
   async #drain(deadlineMs: number): Promise<void> {
     const { clock } = this.settings;
-    this.#server?.close();
+    // Http2Server.close would send every session its last word at once; the guards end them more gently.
+    if (this.#server !== undefined) NetServer.prototype.close.call(this.#server);
     const nowMs = clock.monotonicMs();
     for (const guard of this.#guards.values()) guard.end(nowMs);
     if (this.#guards.size === 0 && this.#calls.size === 0) return;

@@ -126,6 +126,8 @@ export class Http2SessionGuard {
     this.#isEnding = true;
     this.#endingSinceMs = nowMs;
     const { session } = this;
+    // The client has begun to end it; a GOAWAY may not name a later stream than the one before it.
+    if (session.closed) return;
     session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1);
     const isAsked = session.ping((error) => {
       if (error === null && !session.destroyed) session.close();

@@ -27,7 +27,7 @@ export function decompress(encoding: Encoding, bytes: Uint8Array, bytesMax: numb
   switch (encoding) {
     case 'gzip':
       if (bytes.length < 2 || bytes[0] !== 0x1f || bytes[1] !== 0x8b)
-        throw new CompressionError(bytes.length < 10 ? 'unexpected EOF' : 'gzip: invalid header');
+        throw new CompressionError(bytes.length === 0 ? 'EOF' : 'gzip: invalid header');
       return run(zlib.gunzipSync, zlib.gunzip, bytes, bytesMax, sizeHint(bytes, bytesMax));
     case 'zlib':
     case 'deflate':
