@@ -1,6 +1,7 @@
 /** A configuration as a tree that remembers where each value was written. Pure. */
 
 import type { ConfigPath } from './config-fault.ts';
+import { ExpandedValue } from './raw-value.ts';
 
 /** Units: `line` and `column` count from 1. */
 export interface Place {
@@ -39,7 +40,7 @@ export function rawOf(node: ConfigNode): unknown {
   return Object.fromEntries([...node.entries].map(([key, entry]) => [key, rawOf(entry.node)]));
 }
 
-/** The place of the deepest part of `path` that was written: the key of a map entry, the item of a list. */
+/** The place of the deepest part of `path` that was written: the key of a map entry, the item of a list; below a reference, the reference. */
 export function placeOf(root: ConfigNode, path: ConfigPath): Place {
   let node = root;
   let place = root.place;
@@ -54,7 +55,7 @@ export function placeOf(root: ConfigNode, path: ConfigPath): Place {
       if (item === undefined) return place;
       place = item.place;
       node = item;
-    } else return place;
+    } else return node.value instanceof ExpandedValue ? node.place : place;
   }
   return place;
 }
@@ -86,7 +87,7 @@ export function mergeNodes(earlier: ConfigNode, later: ConfigNode, options: Merg
     const before = entries.get(key);
     entries.set(key, before === undefined ? entry : { ...entry, node: mergeNodes(before.node, entry.node, options, [...path, key]) });
   }
-  return { ...later, entries };
+  return { ...earlier, entries };
 }
 
 /** Source: confmap's merge-append patterns: service::extensions, service::**::receivers, service::**::exporters. */

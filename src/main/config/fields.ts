@@ -23,7 +23,7 @@ import type { ComponentId } from '../pipeline/component.ts';
 import { nanosecondsToMs, parseDuration } from './duration.ts';
 import { type FieldContext, type FieldMeta, type FieldSchema, field, metaOf, type UnknownKeys } from './field.ts';
 import { nearest } from './nearest.ts';
-import { ExpandedValue, FloatValue, goTypeName, isAbsent, isRawMap, numberOf, plainValue, resolved } from './raw-value.ts';
+import { ExpandedValue, FloatValue, goTypeName, isAbsent, isRawMap, numberOf, plainValue, type RawMap, resolved } from './raw-value.ts';
 import { Secret } from './secret.ts';
 
 export { type DecodeOutcome, decode, type FieldMeta, type FieldSchema, metaOf, warn } from './field.ts';
@@ -206,7 +206,7 @@ export function map<Item>(item: FieldSchema<Item>): FieldSchema<ReadonlyMap<stri
   });
 }
 
-function readMap(raw: unknown, context: FieldContext): { readonly [key: string]: unknown } {
+function readMap(raw: unknown, context: FieldContext): RawMap {
   const value = resolved(raw);
   if (isAbsent(value)) return {};
   if (isRawMap(value)) return value;
@@ -229,10 +229,11 @@ export function object<const Fields extends Shape>(shape: Fields, options: Objec
   const renamed = options.renamed ?? {};
   const meta: FieldMeta = { type: 'block', json: { type: 'object' }, shape, unknownKeys, renamed };
   return field(meta, (raw, context) => {
+    const block = readMap(raw, context);
     const written: Record<string, unknown> = {};
-    for (const [key, value] of Object.entries(readMap(raw, context))) {
+    for (const [key, value] of Object.entries(block)) {
       if (Object.hasOwn(shape, key)) written[key] = value;
-      else if (Object.hasOwn(renamed, key)) readRenamed(written, key, renamed[key]!, value, context);
+      else if (Object.hasOwn(renamed, key)) readRenamed(block, key, renamed[key]!, context, written);
       else if (unknownKeys !== 'ignore') reportUnknownKey(key, Object.keys(shape), unknownKeys, context);
     }
     const entries = Object.entries(shape).map(([key, child]): [string, unknown] => [key, context.child(child, key, written[key])]);
@@ -240,10 +241,13 @@ export function object<const Fields extends Shape>(shape: Fields, options: Objec
   });
 }
 
-function readRenamed(written: Record<string, unknown>, key: string, today: string, value: unknown, context: FieldContext): void {
-  if (Object.hasOwn(written, today)) context.fault(`is the old name of ${today}, which is written too; keep ${today} alone`, [key]);
-  else context.warn(`is the old name of ${today}; write ${today}`, [key]);
-  written[today] = value;
+function readRenamed(block: RawMap, key: string, today: string, context: FieldContext, written: Record<string, unknown>): void {
+  if (Object.hasOwn(block, today)) {
+    context.fault(`is the old name of ${today}, which is written too; keep ${today} alone`, [key]);
+    return;
+  }
+  context.warn(`is the old name of ${today}; write ${today}`, [key]);
+  written[today] = block[key];
 }
 
 function reportUnknownKey(key: string, known: readonly string[], unknownKeys: 'fault' | 'warn', context: FieldContext): void {

@@ -9,7 +9,7 @@ export function printCanonical(source: CanonicalSource): string {
   if (document === undefined || node === null) return '';
   const style = { lineWidth: 0, indentSeq: !hasFlushLists(source), flowCollectionPadding: false } as const;
   if (document.contents === node) return document.toString(style);
-  const alone = new Document(null, { schema: 'failsafe', customTags: ['null'], merge: true });
+  const alone = new Document(null, { schema: 'failsafe', customTags: ['null'] });
   alone.contents = node as Node as never;
   return alone.toString(style);
 }

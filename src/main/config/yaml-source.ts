@@ -21,7 +21,7 @@ import { goScalar } from './go-scalar.ts';
 import { relaxFlow } from './relax-flow.ts';
 
 /** Bounds: what aliases may unfold to. */
-const nodesMax = 200_000;
+const nodesMax = 50_000;
 const aliasDepthMax = 64;
 
 export type YamlDocument = Document.Parsed<ParsedNode, true> | Document.Parsed<ParsedNode, false>;
@@ -66,7 +66,6 @@ function parseOnce(written: string): ParsedText {
   const parsed = parseAllDocuments(text, {
     schema: 'failsafe',
     customTags: ['null'],
-    merge: true,
     strict: false,
     uniqueKeys: true,
     prettyErrors: false,
