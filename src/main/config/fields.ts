@@ -41,11 +41,12 @@ export function string(): FieldSchema<string> {
   return field({ type: 'string', json: { type: 'string' } }, readString);
 }
 
-function readString(raw: unknown, context: FieldContext): string {
+function readString(raw: unknown, context: FieldContext, mayShow = true): string {
   if (raw === undefined) return '';
   if (raw instanceof ExpandedValue) return raw.text;
   if (typeof raw === 'string') return raw;
-  unconvertible(context, raw, 'string', isRawMap(raw) || Array.isArray(raw) ? '' : `; put it in quotes: "${String(plainValue(raw))}"`);
+  const isScalar = !isRawMap(raw) && !Array.isArray(raw);
+  unconvertible(context, raw, 'string', isScalar ? `; put it in quotes${mayShow ? `: "${String(plainValue(raw))}"` : ''}` : '');
   return '';
 }
 
@@ -171,7 +172,10 @@ export function choice<const Options extends readonly string[]>(options: Options
 
 /** A text that is never printed. */
 export function secret(): FieldSchema<Secret> {
-  return field({ type: 'string (secret)', json: { type: 'string' }, secret: true }, (raw, context) => new Secret(readString(raw, context)));
+  return field(
+    { type: 'string (secret)', json: { type: 'string' }, secret: true },
+    (raw, context) => new Secret(readString(raw, context, false)),
+  );
 }
 
 /** A list of texts; a single text is split on commas. */
