@@ -86,7 +86,7 @@ class Run {
       return await this.#ended.promise;
     } finally {
       keepAlive.port1.close();
-      for (const [signal, handler] of handlers) process.off(signal, handler);
+      // The signal handlers stay: the process ends right after, and a late signal must not change its exit code.
       process.off('uncaughtException', broken);
     }
   }
