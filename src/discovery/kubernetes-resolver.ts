@@ -50,6 +50,8 @@ const retryAfterMaxMs = 60_000;
 const deniedPauseMs = 60_000;
 const listPauseMs = 5_000;
 const refreshPauseMs = 2_000;
+/** Events this close are one change: a roll-out, or addresses that move from slice to slice, would else be told in halves. */
+const settleMs = 100;
 /** A watch that ends sooner, and said nothing, counts as a failed one. */
 const watchShortMs = 1_000;
 
@@ -70,6 +72,7 @@ export class KubernetesResolver implements Resolver {
   #call = new AbortController();
   #wake: (() => void) | undefined;
   #refreshTimer: Timer | undefined;
+  #settleTimer: Timer | undefined;
   #loop: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -119,6 +122,7 @@ export class KubernetesResolver implements Resolver {
   async #end(): Promise<void> {
     this.#publisher.end();
     this.#refreshTimer?.cancel();
+    this.#settleTimer?.cancel();
     this.#call.abort();
     // The loop looks at #stopping after each pause, which is set once this function has returned its promise.
     queueMicrotask(() => this.#wake?.());
@@ -202,10 +206,13 @@ export class KubernetesResolver implements Resolver {
     if (event.type === 'bookmark') return;
     if (event.type === 'put') this.#slices.set(event.slice.metadata.name, event.slice);
     else this.#slices.delete(event.slice.metadata.name);
-    this.#publish();
+    this.#settleTimer ??= this.#environment.clock.after(settleMs, () => this.#publish());
   }
 
   #publish(): void {
+    this.#settleTimer?.cancel();
+    this.#settleTimer = undefined;
+    if (this.#stopping) return;
     const ports = this.#settings.ports && this.#settings.ports.length > 0 ? this.#settings.ports : [defaultBackendPort];
     const naming = {
       service: this.#service.name,

@@ -24,6 +24,8 @@ export class FakeKubernetes {
   #version = 100;
   #directory = '';
   readonly #watches = new Set<ServerResponse>();
+  /** What a watch that begins at an older version is told first. */
+  readonly #history: { readonly version: number; readonly text: string }[] = [];
   readonly #server = createServer((request, response) => this.#answer(request, response));
 
   async start(slices: Slices): Promise<void> {
@@ -55,9 +57,15 @@ export class FakeKubernetes {
     this.#slices = slices;
     if (this.silentWatch) return;
     for (const [name, endpoints] of Object.entries(slices)) {
-      if (before[name] !== endpoints) this.send(name in before ? 'MODIFIED' : 'ADDED', sliceOf(name, endpoints, ++this.#version));
+      if (before[name] !== endpoints) this.#change(name in before ? 'MODIFIED' : 'ADDED', name, endpoints);
     }
-    for (const name of Object.keys(before)) if (!(name in slices)) this.send('DELETED', sliceOf(name, before[name], ++this.#version));
+    for (const name of Object.keys(before)) if (!(name in slices)) this.#change('DELETED', name, before[name]);
+  }
+
+  #change(type: string, name: string, endpoints: readonly SliceEndpoint[]): void {
+    const text = `${JSON.stringify({ type, object: sliceOf(name, endpoints, ++this.#version) })}\n`;
+    this.#history.push({ version: this.#version, text });
+    this.sendText(text);
   }
 
   send(type: string, object: unknown): void {
@@ -101,6 +109,8 @@ export class FakeKubernetes {
     if (watch) {
       response.flushHeaders();
       this.#watches.add(response);
+      const from = Number(url.searchParams.get('resourceVersion'));
+      for (const change of this.#history) if (change.version > from) response.write(change.text);
       response.on('close', () => this.#watches.delete(response));
     } else {
       const items = Object.entries(this.#slices).map(([name, endpoints]) => sliceOf(name, endpoints, this.#version));
