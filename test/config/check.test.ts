@@ -37,7 +37,7 @@ const types: readonly ComponentType[] = [
   {
     kind: 'processor',
     type: 'batch',
-    schema: object({ send_batch_size: uint() }, { renamed: { size: 'send_batch_size' } }),
+    schema: object({ timeout: duration().default(200), send_batch_size: uint() }, { renamed: { size: 'send_batch_size' } }),
     create: never,
   },
   { kind: 'exporter', type: 'googlecloud', schema: object({ project: string(), headers: headers(), token: secret() }), create: never },
@@ -101,7 +101,7 @@ t.test('--print shows what takes effect, with defaults, and no secret', async (t
     receivers: { otlp: { endpoint: 'localhost:4317', protocols: { grpc: { size: 1000 } } } },
     processors: {
       tail_sampling: { decision_wait: '5s', policies: [{ name: '5s' }] },
-      batch: { send_batch_size: 7 },
+      batch: { timeout: '200ms', send_batch_size: 7 },
     },
     exporters: { googlecloud: { project: 'hunter2', headers: { authorization: '[REDACTED]' }, token: '[REDACTED]' } },
     service: {
@@ -180,6 +180,11 @@ const surprising: readonly (readonly [text: string, path: string, message: RegEx
     policies('{name: a, type: always_sample}'),
     'num_traces',
     /1000 traces are room for 0\.5 s at 2,000 traces\/s, and the decision wait is 10s: .*; 20000 are needed/,
+  ],
+  [
+    policies('{name: a, type: always_sample}, {name: b, type: trace_flags}, {name: c, type: drop}'),
+    '0',
+    /samples every trace, so the other policies \(b\) change nothing/,
   ],
   [
     'service: {pipelines: {traces: {processors: [memory_limiter, batch/x], exporters: [nop, loadbalancing/a]}}}',

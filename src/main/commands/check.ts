@@ -23,6 +23,7 @@ export interface CheckOptions {
   readonly tracesOnly?: boolean;
   readonly sets?: readonly string[];
   readonly featureGates?: ReadonlySet<string>;
+  readonly otelcolCompatibility?: boolean;
 }
 
 export interface CheckIo {
@@ -46,13 +47,14 @@ export async function runCheck(options: CheckOptions, io: CheckIo): Promise<numb
     io.err('no configuration given: name a file, env:NAME, yaml:TEXT or a URL\n');
     return exitRefused;
   }
-  const { rate, tracesOnly, sets, featureGates } = options;
+  const { rate, tracesOnly, sets, featureGates, otelcolCompatibility } = options;
   const { configuration, faults, raw } = await readConfiguration(options.files, io.componentTypes, {
     environment: io.environment,
     ...(rate === undefined ? {} : { tracesPerSecond: rate }),
     ...(tracesOnly === undefined ? {} : { tracesOnly }),
     ...(sets === undefined ? {} : { sets }),
     ...(featureGates === undefined ? {} : { featureGates }),
+    ...(otelcolCompatibility === undefined ? {} : { otelcolCompatibility }),
   });
   for (const fault of faults) io.err(`${formatFault(fault)}\n`);
   if (options.fix === true) await printFixed(options.files, io);

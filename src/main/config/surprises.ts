@@ -26,6 +26,7 @@ export function surprises(raw: RawMap, options: BindOptions): ConfigFault[] {
     const policies = resolved(config.policies);
     if (!Array.isArray(policies)) continue;
     traceCapacity(config, path, options, report);
+    keepsEverything(policies, [...path, 'policies'], report);
     for (const [index, policy] of policies.entries()) checkPolicy(policy, [...path, 'policies', index], config, report);
   }
   batchBeforeBalancing(raw, report);
@@ -53,6 +54,21 @@ function checkPolicy(raw: unknown, path: ConfigPath, sampler: RawMap, report: Re
   const below = [...path, type, `${type}_sub_policy`];
   if (Array.isArray(subs)) for (const [index, sub] of subs.entries()) checkPolicy(sub, [...below, index], sampler, report);
   else checkPolicy(subs, below, sampler, report);
+}
+
+/** A top-level policy that samples every trace leaves the others nothing to decide. */
+function keepsEverything(policies: readonly unknown[], path: ConfigPath, report: Report): void {
+  const plain = policies.map((policy) => plainValue(policy)).map((policy) => (isRawMap(policy) ? policy : {}));
+  for (const [index, policy] of plain.entries()) {
+    const block = isRawMap(policy.probabilistic) ? policy.probabilistic : {};
+    const all = policy.type === 'always_sample' || (policy.type === 'probabilistic' && Number(block.sampling_percentage) >= 100);
+    const others = plain.filter((other, at) => at !== index && other.type !== 'drop').map((other) => String(other.name ?? ''));
+    if (!all || others.length === 0) continue;
+    report(
+      [...path, index],
+      `samples every trace, so the other policies (${others.join(', ')}) change nothing; only drop policies still count`,
+    );
+  }
 }
 
 function tinyPercentage(block: RawMap, path: ConfigPath, report: Report): void {
