@@ -111,11 +111,6 @@ export class HttpExchange implements Upload {
     this.#answerStatus({ code: GrpcStatus.resourceExhausted, message: 'too many unfinished uploads', retryAfterMs: 1_000 });
   }
 
-  /** The server ends now: what is not complete is cut. */
-  cut(): void {
-    this.#request.destroy();
-  }
-
   #receive(chunk: Buffer): void {
     if (this.#isAnswered) return;
     this.#byteLength += chunk.length;
