@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -8,6 +6,7 @@ import { endpointsOfSlices, parseServiceName } from '../../src/discovery/endpoin
 import { KubernetesResolver, type KubernetesResolverSettings } from '../../src/discovery/kubernetes-resolver.ts';
 import { FakeKubernetes, ready, type Slices, status } from '../support/fake-kubernetes.ts';
 import { eventually, RecordedEnvironment } from '../support/resolver-environment.ts';
+import { selfSigned } from '../support/self-signed.ts';
 
 async function rig(t: Test, slices: Slices, settings: Partial<KubernetesResolverSettings> = {}) {
   const api = new FakeKubernetes();
@@ -101,25 +100,7 @@ t.test('reads long lists page by page', async (t) => {
 
 t.test('speaks TLS with the authority of the service account, and reads it anew when it changes', async (t) => {
   const directory = t.testdir({});
-  const certificate = (name: string) => {
-    const [key, cert] = [join(directory, `${name}.key`), join(directory, `${name}.crt`)];
-    const arguments_ = [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      `/CN=${name}`,
-    ];
-    execFileSync('openssl', [...arguments_, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'ignore' });
-    return { key: readFileSync(key), cert: readFileSync(cert, 'utf8') };
-  };
-  const [first, second] = [certificate('first'), certificate('second')];
+  const [first, second] = [selfSigned('first'), selfSigned('second')];
   const server = createServer(first, (request, response) => {
     response.writeHead(200);
     if (request.url?.includes('watch=1')) response.flushHeaders();
