@@ -121,6 +121,11 @@ t.test('all faults come in one go, each with its path', async (t) => {
   );
 });
 
+t.test('a warning deep inside carries its whole path', async (t) => {
+  const schema = object({ a: list(map(duration())) });
+  t.match(messages(schema, { a: [{}, { k: 7 }] }), ['warning a.1.k: 7 without a unit']);
+});
+
 t.test('an old key is read with a warning, and refused beside the key of today', async (t) => {
   const schema = object({ timeout: duration() }, { renamed: { time_out: 'timeout' } });
   t.same(decoded(schema, { time_out: '1s' }), { timeout: 1000 });

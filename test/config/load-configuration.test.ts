@@ -81,6 +81,19 @@ t.test('what is no YAML is refused at its line and column', async (t) => {
   for (const [text, message] of cases) t.match((await load(text)).lines[0], message, text);
 });
 
+t.test('a place in flow that had to be indented is the one in the file', async (t) => {
+  const { configuration } = await loadConfiguration(['yaml:a:\n  k: [\n\tb,\nc,\n    {d: e}]'], { environment: {} });
+  const places = [0, 1, 2].map((index) => locate(configuration!, { severity: 'error', path: ['a', 'k', index], message: '' }));
+  t.same(
+    places.map(({ line, column }) => [line, column]),
+    [
+      [3, 2],
+      [4, 1],
+      [5, 5],
+    ],
+  );
+});
+
 t.test('aliases cannot unfold without bound', async (t) => {
   const levels = Array.from({ length: 12 }, (_, level) => `l${level + 1}: &l${level + 1} [${Array(9).fill(`*l${level}`).join(', ')}]`);
   const { lines } = await load(['l0: &l0 [x]', ...levels].join('\n'));
