@@ -54,7 +54,12 @@ export function createDnsClient(settings: DnsClientSettings): DnsClient {
       for (let attempt = 0; attempt < attempts && nameservers.length > 0; attempt++) {
         const leftMs = deadlineMs - settings.clock.monotonicMs();
         if (leftMs <= 0) break;
-        const server = serverOf(nameservers[attempt % nameservers.length]);
+        const written = nameservers[attempt % nameservers.length];
+        const server = serverOf(written);
+        if (server === undefined) {
+          outcome = { kind: 'failed', cause: `name server ${written} is not host, host:port or [v6]:port` };
+          continue;
+        }
         outcome = await askServer({ server, name, type, clock: settings.clock, timeoutMs: leftMs / (attempts - attempt) });
         if (outcome.kind !== 'failed') return outcome;
       }
@@ -78,10 +83,12 @@ interface Question {
 }
 
 /** Shape: `host`, `host:port`, `[v6]:port` or a bare IPv6 address. */
-function serverOf(written: string): Server {
-  const match = isIPv6(written) ? null : /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(written);
-  const host = match?.[1] ?? match?.[2] ?? written;
-  return { host, port: match?.[3] ? Number(match[3]) : dnsPort, text: written };
+function serverOf(written: string): Server | undefined {
+  if (isIPv6(written)) return { host: written, port: dnsPort, text: written };
+  const match = /^(?:\[(.+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(written);
+  const host = match?.[1] ?? match?.[2];
+  const port = match?.[3] === undefined ? dnsPort : Number(match[3]);
+  return host === undefined || port === 0 || port > 65_535 ? undefined : { host, port, text: written };
 }
 
 type Reply = { readonly bytes: Buffer } | { readonly cause: string };
@@ -143,9 +150,11 @@ const askUdp: Ask = (server, bytes, isOurs, end) => {
   socket.on('message', (answer) => {
     if (isOurs(answer)) end({ bytes: answer });
   });
-  socket.connect(server.port, server.host, () => {
-    if (open) socket.send(bytes);
-  });
+  const whenConnected = (error?: Error) => {
+    if (error) end({ cause: `no answer (${codeOf(error)})` });
+    else if (open) socket.send(bytes);
+  };
+  socket.connect(server.port, server.host, whenConnected);
   return () => {
     if (open) socket.close();
     open = false;

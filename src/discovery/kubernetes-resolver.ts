@@ -5,7 +5,7 @@ import type { Timer } from '../shared/clock.ts';
 import type { DnsClient } from './dns-client.ts';
 import { DnsPoller } from './dns-poller.ts';
 import { type DnsResolverSettings, dnsClientOf, dnsPollerSettings } from './dns-resolver.ts';
-import { defaultBackendPort } from './endpoint-names.ts';
+import { defaultBackendPort, joinHostPort } from './endpoint-names.ts';
 import { EndpointPublisher } from './endpoint-publisher.ts';
 import type { EndpointSet, Resolver } from './endpoint-set.ts';
 import { type EndpointSlice, endpointsOfSlices, type KubernetesServiceName, parseServiceName } from './endpoint-slices.ts';
@@ -29,7 +29,7 @@ export interface KubernetesResolverSettings {
   readonly timeoutMs?: number | undefined;
   /** Name backends `<hostname>.<service>.<namespace>`, which keeps their place when a pod comes back with another address. Default false. */
   readonly returnHostnames?: boolean | undefined;
-  /** Of KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT; undefined outside a cluster. */
+  /** Of `kubernetesApiUrl`; undefined outside a cluster. */
   readonly apiUrl: string | undefined;
   /** Holds `token`, `ca.crt` and `namespace`. Default /var/run/secrets/kubernetes.io/serviceaccount. */
   readonly serviceAccountPath?: string | undefined;
@@ -294,6 +294,12 @@ function emptiness(slices: number, report: { readonly nameless: number; readonly
   if (report.nameless > 0)
     return 'no ready endpoint of the Service has a hostname (return_hostnames needs a StatefulSet with a headless Service)';
   return report.notReady > 0 ? 'no endpoint of the Service is ready' : 'the Service has no endpoints';
+}
+
+/** `apiUrl` from the variables that Kubernetes sets in every pod; undefined when they are not there. */
+export function kubernetesApiUrl(environment: Readonly<Record<string, string | undefined>>): string | undefined {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = environment;
+  return host ? `https://${joinHostPort(host, port || 443)}` : undefined;
 }
 
 function serviceAccountPathOf(settings: KubernetesResolverSettings): string {

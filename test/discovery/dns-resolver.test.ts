@@ -201,3 +201,15 @@ t.test('an empty hostname and one that cannot be asked for are named', async (t)
   await environment.start(resolver);
   t.match(environment.causes, [/a label is empty or too long/]);
 });
+
+t.test('name servers that cannot be used are named, and the next is asked', async (t) => {
+  const good = await startZone({ [name]: { addresses: ['10.0.0.1'] } });
+  t.teardown(() => good.stop());
+  const unusable = ['127.0.0.1:99999', '127.0.0.1:', '[::1', 'no-such-host.invalid:53'];
+  const bad = await rig(t, {}, { nameservers: unusable, timeoutMs: 2_000 });
+  await bad.environment.start(bad.resolver);
+  t.equal(bad.environment.causes.length, 1, 'the process goes on');
+  const { environment, resolver } = await rig(t, {}, { nameservers: [...unusable.slice(0, 3), good.address] });
+  await environment.start(resolver);
+  t.strictSame(environment.endpoints, ['10.0.0.1:4317']);
+});

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { endpointsOfSlices, parseServiceName } from '../../src/discovery/endpoint-slices.ts';
-import { KubernetesResolver, type KubernetesResolverSettings } from '../../src/discovery/kubernetes-resolver.ts';
+import { KubernetesResolver, type KubernetesResolverSettings, kubernetesApiUrl } from '../../src/discovery/kubernetes-resolver.ts';
 import { FakeKubernetes, ready, type Slices, status } from '../support/fake-kubernetes.ts';
 import { eventually, RecordedEnvironment } from '../support/resolver-environment.ts';
 import { selfSigned } from '../support/self-signed.ts';
@@ -37,6 +37,12 @@ t.test('reads service names as the Collector does', async (t) => {
   ]) {
     t.throws(() => parseServiceName(written), { name: 'ResolverConfigError', message });
   }
+});
+
+t.test('finds the API server where the pod is told it is', async (t) => {
+  t.equal(kubernetesApiUrl({ KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '6443' }), 'https://10.96.0.1:6443');
+  t.equal(kubernetesApiUrl({ KUBERNETES_SERVICE_HOST: 'fd00::1' }), 'https://[fd00::1]:443');
+  t.equal(kubernetesApiUrl({}), undefined);
 });
 
 t.test('names each address with each port', async (t) => {
