@@ -82,10 +82,13 @@ const edits: readonly (readonly [name: string, old: string, edited: string, line
     'a component of the Collector that is not built',
     'otlp/a: {endpoint: x}',
     'otlp/a: {endpoint: x}\n  kafka/b:',
-    [
-      /^7:3: exporters.kafka\/b: the exporter kafka is not built yet; built are: otlp, otlp_grpc$/,
-      /^7:3: warning: exporters.kafka\/b: is configured but no pipeline names it/,
-    ],
+    [/^7:3: warning: exporters.kafka\/b: the exporter kafka is not built yet; built are: otlp, otlp_grpc; no pipeline of traces names it/],
+  ],
+  [
+    'a component of the Collector that is not built, in a pipeline',
+    'exporters: [otlp/a]',
+    'exporters: [otlp/a, kafka/b]\nexporters::kafka/b: ',
+    [/^16:1: exporters.kafka\/b: the exporter kafka is not built yet; built are: otlp, otlp_grpc$/],
   ],
   [
     'dangling receiver',
@@ -221,8 +224,12 @@ t.test('other signals are refused in one sentence, and left out with tracesOnly'
   t.match(refused.lines, [
     /^16:5: service.pipelines.logs\/b: service::pipelines::logs\/b: Ringtail runs traces only and would not deliver these logs; run it \(otlp, otlp\/a\) in a Collector/,
   ]);
-  const left = await bind(text, { tracesOnly: true });
-  t.match(left.lines, [/^16:5: warning: service.pipelines.logs\/b: the logs pipeline logs\/b is left out/]);
+  const left = await bind(
+    `${text}exporters::kafka: \n`.replace('exporters: [otlp/a]\nexporters', 'exporters: [otlp/a, kafka]\nexporters'),
+    { tracesOnly: true },
+  );
+  t.match(left.lines[0], /^16:5: warning: service.pipelines.logs\/b: the logs pipeline logs\/b is left out/);
+  t.match(left.lines[1], /^19:1: warning: exporters.kafka: .* so it is left out$/);
   t.same(
     left.configuration?.graph.pipelines.map((pipeline) => pipeline.id),
     ['traces'],

@@ -3,7 +3,7 @@
 import type { ComponentId, ComponentType } from '../pipeline/component.ts';
 import type { GraphPlan, PlannedComponent } from '../pipeline/graph.ts';
 import { checkTelemetry, type TelemetryConfig } from '../telemetry/telemetry-config.ts';
-import { bindService } from './bind-service.ts';
+import { bindService, namedIds } from './bind-service.ts';
 import { collectorTypes, ignorableExtensions } from './collector-components.ts';
 import type { ConfigFault, ConfigPath, LocatedFault } from './config-fault.ts';
 import { decode, parseComponentId } from './fields.ts';
@@ -42,7 +42,7 @@ export type Section = keyof typeof sectionKinds;
 export interface BoundSection {
   readonly components: Map<string, PlannedComponent>;
   readonly known: Set<string>;
-  /** Extensions that are left out. */
+  /** Left out with a warning: extensions that only show, and types that are not built but that nothing runs. */
   readonly ignored: Set<string>;
 }
 
@@ -56,8 +56,9 @@ export function bindConfiguration(
   const decoded = decode(rootSchema, loaded.raw);
   faults.push(...(decoded.kind === 'decoded' ? decoded.warnings : decoded.faults));
   const sections = {} as Record<Section, BoundSection>;
+  const named = namedIds(loaded.raw);
   for (const section of Object.keys(sectionKinds) as Section[]) {
-    sections[section] = bindSection(section, loaded.raw[section], componentTypes, faults);
+    sections[section] = bindSection(section, loaded.raw[section], { types: componentTypes, named: named[section] }, faults);
   }
   if (isRawMap(resolved(loaded.raw.connectors)) && Object.keys(resolved(loaded.raw.connectors) as RawMap).length > 0) {
     const message = 'connectors are not built; Ringtail runs pipelines from receivers to exporters';
@@ -90,7 +91,13 @@ export function sortFaults(faults: readonly LocatedFault[]): LocatedFault[] {
   return [...unique.values()].sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column);
 }
 
-function bindSection(section: Section, raw: unknown, types: readonly ComponentType[], faults: ConfigFault[]): BoundSection {
+interface SectionTerms {
+  readonly types: readonly ComponentType[];
+  /** Ids of this section that run. */
+  readonly named: ReadonlySet<string>;
+}
+
+function bindSection(section: Section, raw: unknown, terms: SectionTerms, faults: ConfigFault[]): BoundSection {
   const bound: BoundSection = { components: new Map(), known: new Set(), ignored: new Set() };
   const written = resolved(raw);
   if (written === undefined || written === null) return bound;
@@ -98,19 +105,12 @@ function bindSection(section: Section, raw: unknown, types: readonly ComponentTy
     faults.push({ severity: 'error', path: [section], message: `expected a map of ${section} by id, got '${goTypeName(raw)}'` });
     return bound;
   }
-  const ofKind = types.filter((type) => type.kind === sectionKinds[section]);
+  const ofKind = { ...terms, types: terms.types.filter((type) => type.kind === sectionKinds[section]) };
   for (const [key, config] of Object.entries(written)) bindComponent(section, key, config, ofKind, bound, faults);
   return bound;
 }
 
-function bindComponent(
-  section: Section,
-  key: string,
-  raw: unknown,
-  types: readonly ComponentType[],
-  bound: BoundSection,
-  faults: ConfigFault[],
-): void {
+function bindComponent(section: Section, key: string, raw: unknown, terms: SectionTerms, bound: BoundSection, faults: ConfigFault[]): void {
   const path = [section, key];
   const parsed = parseComponentId(key);
   if (parsed.fault !== undefined) {
@@ -121,9 +121,9 @@ function bindComponent(
   if (bound.known.has(text))
     faults.push({ severity: 'error', path, message: `duplicate name ${JSON.stringify(key)} after unmarshaling ${text}` });
   bound.known.add(text);
-  const type = types.find((candidate) => candidate.type === parsed.id.type || candidate.aliases?.includes(parsed.id.type) === true);
+  const type = terms.types.find((candidate) => candidate.type === parsed.id.type || candidate.aliases?.includes(parsed.id.type) === true);
   if (type === undefined) {
-    faults.push(unknownType(section, parsed.id, types, bound));
+    faults.push(unknownType(section, parsed.id, terms, bound));
     return;
   }
   const id: ComponentId = { ...parsed.id, type: type.type };
@@ -137,7 +137,7 @@ function bindComponent(
   bound.components.set(text, { id, type, config: outcome.config });
 }
 
-function unknownType(section: Section, id: ComponentId, types: readonly ComponentType[], bound: BoundSection): ConfigFault {
+function unknownType(section: Section, id: ComponentId, { types, named }: SectionTerms, bound: BoundSection): ConfigFault {
   const kind = sectionKinds[section];
   const path = [section, id.text];
   const built = types.flatMap((type) => [type.type, ...(type.aliases ?? [])]).sort();
@@ -146,7 +146,10 @@ function unknownType(section: Section, id: ComponentId, types: readonly Componen
     return { severity: 'warning', path, message: `the extension ${id.type} is not part of Ringtail and is ignored; data flows as before` };
   }
   if (collectorTypes[kind].has(id.type)) {
-    return { severity: 'error', path, message: `the ${kind} ${id.type} is not built yet; built are: ${built.join(', ')}` };
+    const message = `the ${kind} ${id.type} is not built yet; built are: ${built.join(', ')}`;
+    if (named.has(id.text)) return { severity: 'error', path, message };
+    bound.ignored.add(id.text);
+    return { severity: 'warning', path, message: `${message}; no pipeline of traces names it, so it is left out` };
   }
   const near = nearest(id.type, [...built, ...collectorTypes[kind]]);
   const hint = near === undefined ? '' : `; did you mean ${near}?`;

@@ -91,6 +91,19 @@ function bindPipeline(binding: Binding, key: string, raw: unknown): Pipeline[] {
   return [{ id: key, ...lists }];
 }
 
+/** Ids that run: those of pipelines of traces and of `service.extensions`. */
+export function namedIds(raw: RawMap): Readonly<Record<Section, ReadonlySet<string>>> {
+  const service = resolved(raw.service);
+  const pipelines = isRawMap(service) ? resolved(service.pipelines) : undefined;
+  const traces = Object.entries(isRawMap(pipelines) ? pipelines : {}).flatMap(([key, pipeline]) => {
+    const written = resolved(pipeline);
+    return key.split('/')[0]!.trim() === 'traces' && isRawMap(written) ? [written] : [];
+  });
+  const inRole = (role: Role) => new Set(traces.flatMap((pipeline) => idList(pipeline[role])));
+  const extensions = new Set(isRawMap(service) ? idList(service.extensions) : []);
+  return { receivers: inRole('receivers'), processors: inRole('processors'), exporters: inRole('exporters'), extensions };
+}
+
 function idList(raw: unknown): string[] {
   const value = plainValue(raw);
   if (Array.isArray(value)) return value.filter((item) => typeof item === 'string').map((item) => item.trim());
