@@ -242,6 +242,13 @@ t.test('--fix keeps comments, flow lists, nulls and dashes where they were', asy
   t.equal(canonical(text).text, text.replaceAll(/^( *-? ?)logging/gm, '$1debug'));
 });
 
+t.test('--fix spells a null in flow, where a bare colon could be read differently', async (t) => {
+  t.equal(
+    canonical('receivers: {otlp: {protocols: {grpc: , http: ~}}}\n').text,
+    'receivers: {otlp: {protocols: {grpc: null, http: null}}}\n',
+  );
+});
+
 t.test("the seed's files: each non-canonical form once, and what --fix prints is clean", async (t) => {
   const backend = readFileSync(new URL('./fixtures/backend-collector.yaml', import.meta.url), 'utf8');
   const { text, lines, again } = canonical(backend);

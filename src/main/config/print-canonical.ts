@@ -1,6 +1,6 @@
 /** Prints a configuration after the rules rewrote it, comments kept. Main thread. */
 
-import { Document, isSeq, type Node, visit } from 'yaml';
+import { Document, isPair, isScalar, isSeq, type Node, visit } from 'yaml';
 import type { CanonicalSource } from './load-configuration.ts';
 
 /** The configuration alone, out of its wrapper, in the document's own style. */
@@ -8,10 +8,21 @@ export function printCanonical(source: CanonicalSource): string {
   const { document, node } = source;
   if (document === undefined || node === null) return '';
   const style = { lineWidth: 0, indentSeq: !hasFlushLists(source), flowCollectionPadding: false } as const;
+  spellNullsInFlow(node);
   if (document.contents === node) return document.toString(style);
   const alone = new Document(null, { schema: 'failsafe', customTags: ['null'] });
   alone.contents = node as Node as never;
   return alone.toString(style);
+}
+
+/** `{grpc: }` would be printed as `{grpc:}`, which readers take differently. */
+function spellNullsInFlow(node: Node): void {
+  visit(node, {
+    Map(_, map) {
+      if (map.flow !== true) return;
+      for (const pair of map.items) if (isPair(pair) && isScalar(pair.value) && pair.value.value === null) pair.value.source = 'null';
+    },
+  });
 }
 
 /** Whether the writer keeps the dashes of a list under the key that holds it. */
