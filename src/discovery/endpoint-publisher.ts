@@ -42,6 +42,7 @@ export class EndpointPublisher {
 
   /** A good answer. An empty one is not believed: it is a fault, and the last good set stays. */
   found(endpoints: Iterable<string>, emptyCause = 'the answer is empty'): void {
+    if (!this.#onChange) return;
     const sorted = sortedDistinct(endpoints);
     if (sorted.length === 0) {
       this.failed(emptyCause);
@@ -53,7 +54,7 @@ export class EndpointPublisher {
     this.#current = Object.freeze({ version: (this.#current?.version ?? 0) + 1, endpoints: Object.freeze(sorted) });
     this.#members.set(sorted.length);
     this.#updates.add(1);
-    this.#onChange?.(this.#current);
+    this.#onChange(this.#current);
   }
 
   /** No usable answer. `cause` is one sentence and of bounded variety: the same cause is logged once while it lasts. */

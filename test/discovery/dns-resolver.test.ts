@@ -129,6 +129,13 @@ t.test('short names are searched for in the domains of resolv.conf', async (t) =
   );
 });
 
+t.test('a search domain that fails is the cause, whatever the later ones do not know', async (t) => {
+  const files = { 'resolv.conf': 'search one.example two.example\n' };
+  const { environment, resolver } = await rig(t, { 'short.one.example': { rcode: 'SERVFAIL' } }, { hostname: 'short' }, files);
+  await environment.start(resolver);
+  t.match(environment.causes, [/^SERVFAIL/]);
+});
+
 t.test('resolv.conf, hosts file and search order are read as the C library reads them', async (t) => {
   const conf = parseResolvConf(
     '# c\nnameserver 10.0.0.10\nnameserver fd00::1 ; x\nnameserver a\nnameserver b\nsearch old\nsearch a.b c.d.\noptions ndots:99 rotate\n',

@@ -112,6 +112,19 @@ const faults: Fault[] = [
     cause: /410 Gone/,
   },
   {
+    name: '410 Gone after a slice vanished unseen',
+    before: { a: two, b: [ready('10.0.0.3')] },
+    started: ['10.0.0.1', '10.0.0.2', '10.0.0.3'],
+    fault: (api) => {
+      api.silentWatch = true;
+      api.set({ b: [ready('10.0.0.3')] });
+      api.silentWatch = false;
+      api.send('ERROR', { kind: 'Status', code: 410 });
+    },
+    during: ['10.0.0.3'],
+    cause: /410 Gone/,
+  },
+  {
     name: '410 Gone as a status',
     fault: (api) => {
       api.onWatch = (request, response) => {

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { endpointsOfSlices, parseServiceName } from '../../src/discovery/endpoint-slices.ts';
 import { KubernetesResolver, type KubernetesResolverSettings, kubernetesApiUrl } from '../../src/discovery/kubernetes-resolver.ts';
 import { FakeKubernetes, ready, type Slices, status } from '../support/fake-kubernetes.ts';
+import { startZone } from '../support/name-zone.ts';
 import { eventually, RecordedEnvironment } from '../support/resolver-environment.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
@@ -155,6 +156,23 @@ t.test('back-off grows, carries jitter and ends with the fault', async (t) => {
   await eventually('the watch is back', () => api.watching === 1);
   t.equal(environment.causes.length, 1);
   t.equal(environment.value('otelcol_loadbalancer_num_resolutions', { resolver: 'k8s', success: 'false' }) >= asked, true);
+});
+
+t.test('once the API answers, the DNS name is no longer asked', async (t) => {
+  const zone = await startZone({ 'lb.obs.svc': { addresses: ['10.5.0.1'] } });
+  t.teardown(() => zone.stop());
+  const dns = { nameservers: [zone.address], hostsPath: '/nonexistent', resolvConfPath: '/nonexistent', timeoutMs: 8_000 };
+  const { api, environment, resolver } = await rig(t, { a: [ready('10.0.0.1')] }, { dns });
+  api.onList = status(500);
+  await environment.start(resolver);
+  t.strictSame(environment.endpoints, ['10.5.0.1:4317']);
+  t.equal(resolver.ringNameOf('10.5.0.1:4317'), '10.5.0.1');
+  api.onList = undefined;
+  await eventually('the API is used', () => environment.endpoints?.[0] === '10.0.0.1:4317');
+  const asked = zone.asked.length;
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  t.equal(zone.asked.length, asked);
+  t.equal(environment.sets.length, 2);
 });
 
 t.test('stop ends the watch and may be called at any time', async (t) => {
