@@ -45,6 +45,8 @@ export interface LoadBalancingParts {
 const callBytesMax = 1_048_576;
 /** One call that fills, one that travels, and room for one that hangs. */
 const callsInFlightMax = 4;
+/** A backend that comes back is missed by every trace it owns, so it is looked for more often than gRPC's two minutes. */
+const reconnectMsMax = 5_000;
 /** The share of the arena that may wait for backends. */
 const arenaShare = 0.5;
 
@@ -186,7 +188,7 @@ export class LoadBalancingExporter implements Exporter {
   #createBackend(backendSettings: BackendSettings, endpoint: string): Backend {
     const target = parseGrpcTarget(endpoint);
     if (target.kind === 'fault') throw new Error(`backend ${endpoint}: ${target.message}`);
-    const options = clientOptionsOf(this.#config.protocol.otlp, target, this.#settings.version);
+    const options = { ...clientOptionsOf(this.#config.protocol.otlp, target, this.#settings.version), reconnectMsMax };
     return new Backend(
       backendSettings,
       endpoint,

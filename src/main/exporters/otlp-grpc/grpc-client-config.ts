@@ -111,8 +111,12 @@ export function clientOptionsOf(config: OtlpGrpcConfig | OtlpTemplateConfig, tar
     userAgent: config.user_agent === '' ? `Ringtail/${version}` : config.user_agent,
     keepalive: config.keepalive === undefined ? undefined : keepaliveOf(config.keepalive),
     waitForReady: config.wait_for_ready,
+    reconnectMsMax,
   };
 }
+
+/** Source: gRPC's connection back-off protocol, MAX_BACKOFF. */
+const reconnectMsMax = 120_000;
 
 /** Pings more often than this are what servers end connections for. Source: grpc-go's minimum for clients. */
 const keepaliveMsMin = 10_000;

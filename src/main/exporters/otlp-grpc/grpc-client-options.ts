@@ -34,4 +34,6 @@ export interface GrpcClientOptions {
   readonly keepalive: KeepaliveOptions | undefined;
   /** Calls wait for a connection until their deadline instead of failing at once while there is none. */
   readonly waitForReady: boolean;
+  /** Longest wait between attempts to connect. */
+  readonly reconnectMsMax: number;
 }

@@ -40,7 +40,7 @@ export class GrpcJsClient implements GrpcUnaryClient {
       'grpc.default_compression_algorithm': options.encoding === 'gzip' ? compressionAlgorithms.gzip : compressionAlgorithms.identity,
       'grpc.use_local_subchannel_pool': 1,
       'grpc.initial_reconnect_backoff_ms': 1000,
-      'grpc.max_reconnect_backoff_ms': 120_000,
+      'grpc.max_reconnect_backoff_ms': options.reconnectMsMax,
       ...(options.authority === '' ? {} : { 'grpc.default_authority': options.authority }),
       ...(keepalive === undefined
         ? {}
