@@ -125,6 +125,27 @@ async function listFeatureGates(): Promise<number> {
   return ExitCode.done;
 }
 
+interface DemoArguments {
+  readonly backends: number;
+  readonly routers: number;
+  readonly traces: number;
+  readonly spans: number;
+  readonly decisionWait: number;
+  readonly seed: number;
+  readonly json?: string;
+  readonly keep?: boolean;
+  readonly freePorts?: boolean;
+}
+
+async function demo(given: DemoArguments): Promise<number> {
+  const { checkDemoOptions, runDemo } = await import('./commands/demo.ts');
+  const { decisionWait, json, keep = false, freePorts = false, ...counts } = given;
+  const options = { ...counts, decisionWaitMs: decisionWait, json, keep, freePorts };
+  const fault = checkDemoOptions(options);
+  if (fault !== undefined) throw new CommanderError(ExitCode.refused, 'ringtail.demo', `error: ${fault}`);
+  return runDemo(options, host);
+}
+
 function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError('Write a positive number.');
@@ -161,6 +182,17 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   withConfigOptions(command('print-config', 'print the effective configuration')).action(
     finishWith((options: SharedOptions) => check([], { ...options, print: true })),
   );
+  command('demo', 'run routers and samplers on this machine and show what becomes of traces')
+    .option('--backends <count>', 'samplers', positive, 9)
+    .option('--routers <count>', 'routers', positive, 3)
+    .option('--traces <count>', 'traces of each kind in each environment', positive, 100)
+    .option('--spans <count>', 'spans of each trace', positive, 15)
+    .option('--decision-wait <duration>', 'decision wait of the samplers', milliseconds, 5_000)
+    .option('--seed <number>', 'another seed gives other trace ids', positive, 1)
+    .option('--json <file>', 'write the figures there')
+    .option('--keep', 'leave everything running until Ctrl-C')
+    .option('--free-ports', 'free ports on 127.0.0.1 instead of 4317 on addresses of their own')
+    .action(finishWith(demo));
   command('components', 'list the components that are built in').action(finishWith(listComponents));
   command('featuregate', 'list the feature gates').action(finishWith(listFeatureGates));
   await program.parseAsync([...argv], { from: 'user' });
