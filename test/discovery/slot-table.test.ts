@@ -157,3 +157,10 @@ t.test('no endpoints, no owner', async (t) => {
   t.equal(table.ownerOfKey(new Uint8Array(2)), -1);
   t.match(table.digest, /^[0-9a-f]{16}$/);
 });
+
+t.test('the table is the same in every version: routers of two versions must agree', async (t) => {
+  const table = createSlotTable(['10.0.0.0:4317', '10.0.0.1:4317', '10.0.0.2:4317']);
+  t.equal(table.digest, '3b14bc71e5875519');
+  t.strictSame([...table.owners.subarray(0, 8)], [0, 1, 2, 0, 2, 2, 1, 0]);
+  t.equal(table.ownerOfTraceId(Buffer.from('4bf92f3577b34da6a3ce929d0e0e4736', 'hex'), 0), 0);
+});
