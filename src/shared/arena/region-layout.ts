@@ -94,6 +94,8 @@ export const shardCounters = [
   'drainedTraces',
   'recoveries',
   'decisionRowsForgotten',
+  'evictedTraces',
+  'evictedSpans',
 ] as const;
 
 /** Doubles behind the counters for each policy: votes by verdict in traces, spans and bytes, executions and their milliseconds. */
@@ -105,7 +107,7 @@ export function bankDoubles(policies: number): number {
 }
 export type ShardCounter = (typeof shardCounters)[number];
 
-/** Trace row, 64 bytes and then the policies' state. Row numbers in links are row + 1; 0 is none. */
+/** Trace row, 72 bytes and then the policies' state. Row numbers in links are row + 1; 0 is none. */
 export const traceRow = {
   id: 0, // four words, as they lie in memory
   hash: 4,
@@ -119,7 +121,8 @@ export const traceRow = {
   rootNext: 12,
   rootDueDelta: 13, // milliseconds after the arrival, + 1; 0: not on the root list
   arrival: 14, // f64
-  words: 16,
+  fragment: 16, // span-ingest: 1 while the fragment that is being taken awaits its verdict
+  words: 18,
 } as const;
 
 /** Decision row, 48 bytes: what is remembered of a decided trace. `verdict` is 0 in a free row and is written last. */

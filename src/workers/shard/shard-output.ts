@@ -6,8 +6,7 @@ import type { Kernel } from '../../shared/kernel.ts';
 import type { ShardMemory } from '../../shared/trace-table/shard-memory.ts';
 
 /**
- * A chain that does not fit is pending: it keeps its decision and is framed first by the next task. At most one chain is pending; while one is,
- * the shard neither decides nor takes requests, so memory fills and the caller hears of it instead of spans being lost.
+ * A chain that does not fit is pending: it keeps its decision and is framed first by the next task. While one is pending the shard neither decides nor takes requests, so memory fills and the caller hears of it instead of spans being lost.
  */
 export class ShardOutput {
   pendingRun = 0;
@@ -52,8 +51,9 @@ export class ShardOutput {
     return this.emit(run, this.pendingSpans, arrival);
   }
 
-  /** Frames a chain of runs; false when it became pending. Only called while nothing is pending. */
+  /** Frames a chain of runs; false when it became pending, or joined what is. */
   emit(firstRun: number, spans: number, arrivalMs: number): boolean {
+    if (this.pendingRun !== 0) return this.#join(firstRun, spans, arrivalMs);
     const needed = this.#kernel.frameBytes(firstRun);
     if (needed > this.#end - this.#at) {
       this.pendingRun = firstRun;
@@ -64,6 +64,16 @@ export class ShardOutput {
     this.#at = this.#kernel.frame(firstRun, this.#at);
     this.#spans += spans;
     return true;
+  }
+
+  #join(firstRun: number, spans: number, arrivalMs: number): false {
+    const { words } = this.#memory;
+    let last = this.pendingRun;
+    while (words[(last + runRow.next) / 4] !== 0) last = words[(last + runRow.next) / 4];
+    words[(last + runRow.next) / 4] = firstRun;
+    this.pendingSpans += spans;
+    this.pendingArrival = Math.min(this.pendingArrival, arrivalMs);
+    return false;
   }
 
   /** Chains a late run of a sampled trace; `flushLate` frames the chain at the end of its request. */
@@ -84,18 +94,6 @@ export class ShardOutput {
     const spans = this.#lateSpans;
     this.#lateSpans = 0;
     return this.emit(first, spans, arrivalMs);
-  }
-
-  /** The request stops half-way because a chain is pending: its late spans so far wait behind that chain. */
-  keepLateWithPending(): void {
-    if (this.#lateFirst === 0) return;
-    const { words } = this.#memory;
-    let last = this.pendingRun;
-    while (words[(last + runRow.next) / 4] !== 0) last = words[(last + runRow.next) / 4];
-    words[(last + runRow.next) / 4] = this.#lateFirst;
-    this.pendingSpans += this.#lateSpans;
-    this.#lateFirst = 0;
-    this.#lateSpans = 0;
   }
 
   /** What the task leaves, for the shard to commit. */

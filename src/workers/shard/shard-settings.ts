@@ -12,13 +12,18 @@ export interface ShardSettings {
   readonly decisionWaitMs: number;
   /** 0 is off. */
   readonly rootWaitMs: number;
-  /** Undecided traces per shard before the oldest is decided early. */
+  /** Undecided traces per shard before `overflow` says what happens. */
   readonly tracesMax: number;
+  /** `early`: the oldest is decided on what is there. `block`: requests wait. `evict`: the oldest is forgotten, as in the Collector. */
+  readonly overflow: 'early' | 'block' | 'evict';
   /** 0 is off. Units: bytes of spec 1.5. */
   readonly traceBytesMax: number;
   /** Decisions remembered per shard; 0 remembers none of the kind. */
   readonly sampledRecordsMax: number;
   readonly otherRecordsMax: number;
+  /** `--compatibility otelcol`, no cache of the kind: decided traces count as held until they are evicted, and are not refreshed. */
+  readonly sampledStayHeld: boolean;
+  readonly otherStayHeld: boolean;
   /** Whether sizes of spec 1.5 are kept per trace even if no policy asks. */
   readonly needsSizes: boolean;
   readonly spanIngest: boolean;
@@ -61,6 +66,8 @@ export const ShardTaskStatus = {
   moreRequests: 1,
   /** A sampled chain waits for output room (`outputNeeded`). */
   outputFull: 2,
+  /** `overflow: block`, and the table is full until the next trace is due. */
+  blocked: 3,
 } as const;
 export type ShardTaskStatus = (typeof ShardTaskStatus)[keyof typeof ShardTaskStatus];
 

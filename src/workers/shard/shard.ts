@@ -1,30 +1,15 @@
 /** One shard's turn: takes new requests into its table, decides what is due, frames what is sampled. Whichever thread runs the shard. */
 
-import { cacheRow, header, headerDoubles, requestBlock, shardCounters, traceRow } from '../../shared/arena/region-layout.ts';
+import { header, headerDoubles, requestBlock, shardCounters, traceRow } from '../../shared/arena/region-layout.ts';
 import { factBits, factRow, runRow, runSpansMax, scopeRow } from '../../shared/arena/rows.ts';
 import type { Kernel } from '../../shared/kernel.ts';
-import {
-  cacheAt,
-  freeCacheRow,
-  linkRecord,
-  oldestRow,
-  recordCount,
-  refreshRecord,
-  takeCacheRow,
-} from '../../shared/trace-table/decision-rows.ts';
 import { type ShardMemory, shardMemory } from '../../shared/trace-table/shard-memory.ts';
-import {
-  decidedReference,
-  findReference,
-  insertReference,
-  readTraceId,
-  removeReference,
-  replaceReference,
-} from '../../shared/trace-table/trace-index.ts';
+import { decidedReference, findReference, insertReference, readTraceId, removeReference } from '../../shared/trace-table/trace-index.ts';
 import { appendRoot, freeTraceRow, takeTraceRow, traceAt } from '../../shared/trace-table/trace-rows.ts';
 import { type CompiledPolicies, Decision, type DecisionResult, Trigger } from '../policies/compiled-policies.ts';
 import type { TraceFacts } from '../policies/policy.ts';
 import type { SpanCursor } from '../policies/span-cursor.ts';
+import { DecisionMemory } from './decision-memory.ts';
 import { counterIndex, ShardColumns } from './shard-columns.ts';
 import { ShardOutput } from './shard-output.ts';
 import type { ShardSettings, ShardTask } from './shard-settings.ts';
@@ -55,6 +40,9 @@ export class Shard {
   policyError = '';
   readonly #kernel: Kernel;
   readonly #policies: CompiledPolicies;
+  readonly #decisions: DecisionMemory;
+  /** Rows of traces whose fragment in the resource at hand awaits its verdict; span-ingest only. */
+  readonly #fragments: number[] = [];
   readonly #id = { word0: 0, word1: 0, word2: 0, word3: 0 };
   readonly #facts: TraceFacts;
   readonly #span: SpanCursor;
@@ -62,6 +50,7 @@ export class Shard {
   #cursorRun = 0;
   #epoch = 0;
   #recoveries = 0;
+  #blocked = false;
   #tick = 0;
   #wallMs = 0;
   #trigger: Trigger = Trigger.wait;
@@ -72,6 +61,7 @@ export class Shard {
     this.index = index;
     this.stride = traceRow.words + policies.stateWords + (policies.stateWords & 1);
     this.output = new ShardOutput(kernel, this.memory);
+    this.#decisions = new DecisionMemory(this.memory, settings);
     this.#kernel = kernel;
     this.#policies = policies;
     this.columns = new ShardColumns(this.memory, policies.names.length);
@@ -83,8 +73,10 @@ export class Shard {
     this.#begin(task);
     let status: ShardTaskStatus = ShardTaskStatus.idle;
     if (this.output.flushPending()) {
-      status = this.#takeRequests();
-      this.#decideDue(task);
+      do {
+        this.#blocked = false;
+        status = this.#takeRequests();
+      } while (this.#decideDue(task) && this.#blocked && this.output.pendingRun === 0);
     }
     if (this.output.pendingRun !== 0) status = ShardTaskStatus.outputFull;
     this.#commit();
@@ -119,6 +111,8 @@ export class Shard {
     const nextDue = Math.min(arrival + this.settings.decisionWaitMs, this.#rootDue());
     this.policyError = this.#policies.counters.lastError;
     const { pendingRun, pendingSpans, pendingArrival, usedBytes, spans, neededBytes } = this.output.result();
+    this.counts[counterIndex.decisionRowsForgotten] += this.#decisions.forgotten;
+    this.#decisions.forgotten = 0;
     const bank = this.columns.stage(this.counts, this.#policies.counters);
     const cursor = this.#cursor;
     const cursorRun = this.#cursorRun;
@@ -152,7 +146,9 @@ export class Shard {
     while (this.#cursor !== end) {
       if (bytes > intakeBytesMax) return ShardTaskStatus.moreRequests;
       const block = words[place.ringAt / 4 + (this.#cursor & (place.ringSlots - 1))];
-      if (!this.#takeBlock(block, this.#cursorRun, words[(block + requestBlock.runCount) / 4])) return ShardTaskStatus.outputFull;
+      if (!this.#takeBlock(block, this.#cursorRun, words[(block + requestBlock.runCount) / 4])) {
+        return this.#blocked ? ShardTaskStatus.blocked : ShardTaskStatus.outputFull;
+      }
       bytes += words[(block + requestBlock.bytesLength) / 4];
       this.#cursor = (this.#cursor + 1) >>> 0;
       this.#cursorRun = 0;
@@ -167,15 +163,18 @@ export class Shard {
     const runs = words[(block + requestBlock.runs) / 4];
     const { shards } = this.settings;
     this.#policies.beginRequest();
+    let resource = 0;
     for (let run = from; run < to; run++) {
       const at = runs + run * runRow.bytes;
+      if (this.settings.spanIngest) resource = this.#nextResource(at, resource);
       if (shards > 1 && shardOfHash(words[(at + runRow.hash) / 4], shards) !== this.index) continue;
       if (!this.#takeRun(at, arrivalMs)) {
         this.#cursorRun = run;
-        this.output.keepLateWithPending();
+        this.output.flushLate(arrivalMs);
         return false;
       }
     }
+    if (this.settings.spanIngest) this.#judgeFragments();
     if (!this.output.flushLate(arrivalMs)) {
       this.#cursorRun = to;
       return false;
@@ -199,32 +198,108 @@ export class Shard {
     }
     this.counts[counterIndex.spansTaken] += words[(run + runRow.spanCount) / 4];
     this.addRun(row, run, arrivalMs);
+    if (this.settings.spanIngest) this.#openFragment(row);
     if (this.settings.traceBytesMax > 0) this.#checkSize(row);
     return true;
+  }
+
+  #openFragment(row: number): void {
+    const at = traceAt(this.memory, this.stride, row);
+    if (this.memory.words[at + traceRow.fragment] === 1) return;
+    this.memory.words[at + traceRow.fragment] = 1;
+    this.#fragments.push(row);
+  }
+
+  /** The resource row of the run; fragments end where another resource begins. */
+  #nextResource(run: number, before: number): number {
+    const { words } = this.memory;
+    const resource = words[(words[(run + runRow.scope) / 4] + scopeRow.resource) / 4];
+    if (resource !== before) this.#judgeFragments();
+    return resource;
+  }
+
+  /** Spec 1.8: each fragment is judged alone when it has come. */
+  #judgeFragments(): void {
+    const { words } = this.memory;
+    for (const row of this.#fragments) {
+      const at = traceAt(this.memory, this.stride, row);
+      if (words[at + traceRow.fragment] === 0) continue;
+      words[at + traceRow.fragment] = 0;
+      const fragmentBytes = this.#policies.sizeBytes(words, at + traceRow.words);
+      const facts = this.#readFacts(at);
+      this.#trigger = Trigger.ingest;
+      const result = this.#policies.decideOnIngest(facts, words, at + traceRow.words, this.#wallMs);
+      words[at + traceRow.sizeBytes] += fragmentBytes;
+      if (result.decision === Decision.pending) {
+        words.fill(0, at + traceRow.words, at + this.stride);
+      } else {
+        this.#count(result.decision, facts.spanCount);
+        this.#settle(row, result, facts.spanCount, words[at + traceRow.sizeBytes]);
+      }
+    }
+    this.#fragments.length = 0;
+  }
+
+  #readFacts(at: number): TraceFacts {
+    const facts = this.#facts;
+    facts.traceId = at * 4;
+    facts.spanCount = this.memory.words[at + traceRow.spanCount];
+    facts.firstRun = this.memory.words[at + traceRow.firstRun];
+    return facts;
   }
 
   /** A trace above the size limit is not sampled, at once. */
   #checkSize(row: number): void {
     const { words } = this.memory;
     const at = traceAt(this.memory, this.stride, row);
-    if (this.#policies.sizeBytes(words, at + traceRow.words) <= this.settings.traceBytesMax) return;
+    const sizeBytes = words[at + traceRow.sizeBytes] + this.#policies.sizeBytes(words, at + traceRow.words);
+    if (sizeBytes <= this.settings.traceBytesMax) return;
+    words[at + traceRow.fragment] = 0;
     const spans = words[at + traceRow.spanCount];
     this.counts[counterIndex.tooLargeTraces]++;
     this.counts[counterIndex.tooLargeSpans] += spans;
     this.#trigger = Trigger.size;
-    this.#settle(row, noPolicy, spans, this.#policies.sizeBytes(words, at + traceRow.words));
+    this.#settle(row, noPolicy, spans, sizeBytes);
   }
 
-  /** Returns the new trace's row, or -1 when room has to be made first and there is no room for output. */
+  /** Returns the new trace's row, or -1 when room has to be made first and cannot be now. */
   #createTrace(hash: number, arrivalMs: number): number {
-    const { words, head } = this.memory;
-    while (words[head + header.traceCount] >= this.settings.tracesMax) {
-      if (!this.#decideOldest(Trigger.early)) return -1;
+    while (this.#held() >= this.settings.tracesMax) {
+      if (!this.#makeRoom()) return -1;
     }
     const row = takeTraceRow(this.memory, this.stride, this.#id, hash, arrivalMs);
     insertReference(this.memory, hash, row + 1);
     this.counts[counterIndex.tracesCreated]++;
     return row;
+  }
+
+  #held(): number {
+    return this.memory.words[this.memory.head + header.traceCount] + this.#decisions.heldRecords();
+  }
+
+  #makeRoom(): boolean {
+    switch (this.settings.overflow) {
+      case 'early':
+        return this.#decideOldest(Trigger.early);
+      case 'block':
+        this.#blocked = true;
+        return false;
+      case 'evict':
+        if (this.#decisions.heldRecords() > 0) this.#decisions.evictHeld();
+        else this.#evictOldest();
+        return true;
+    }
+  }
+
+  /** As the Collector does it: the oldest trace is gone, undecided. */
+  #evictOldest(): void {
+    const { words, head } = this.memory;
+    const row = words[head + header.arrivalHead] - 1;
+    const at = traceAt(this.memory, this.stride, row);
+    this.counts[counterIndex.evictedTraces]++;
+    this.counts[counterIndex.evictedSpans] += words[at + traceRow.spanCount];
+    removeReference(this.memory, words[at + traceRow.hash], row + 1);
+    freeTraceRow(this.memory, this.stride, row);
   }
 
   /** Appends the run to an undecided trace and folds its spans into the policies' state. */
@@ -265,11 +340,8 @@ export class Shard {
   }
 
   #takeLate(run: number, reference: number): void {
-    const { words } = this.memory;
-    const row = reference - decidedReference - 1;
-    const spans = words[(run + runRow.spanCount) / 4];
-    const decision = words[cacheAt(this.memory, row) + cacheRow.verdict] & 0xff;
-    refreshRecord(this.memory, row);
+    const spans = this.memory.words[(run + runRow.spanCount) / 4];
+    const decision = this.#decisions.recall(reference);
     if (decision === Decision.sampled) {
       this.output.addLate(run, spans);
       this.counts[counterIndex.lateSpansSampled] += spans;
@@ -280,12 +352,14 @@ export class Shard {
 
   // ---- decisions
 
-  #decideDue(task: ShardTask): void {
+  /** Whether anything was decided. */
+  #decideDue(task: ShardTask): boolean {
     const { words, head, doubles } = this.memory;
+    let decided = false;
     const dueBefore = task.drain ? Number.POSITIVE_INFINITY : task.nowMs - this.settings.decisionWaitMs;
     while (this.output.pendingRun === 0) {
       const oldest = words[head + header.arrivalHead];
-      if (oldest === 0) return;
+      if (oldest === 0) break;
       const arrival = doubles[(traceAt(this.memory, this.stride, oldest - 1) + traceRow.arrival) / 2];
       if (this.#rootDue() <= Math.min(task.nowMs, arrival + this.settings.decisionWaitMs)) {
         this.#decide(words[head + header.rootHead] - 1, Trigger.root);
@@ -295,8 +369,10 @@ export class Shard {
         if (task.drain) this.counts[counterIndex.drainedTraces]++;
       } else if (arrival <= task.earlyBeforeMs) {
         this.#decideOldest(Trigger.early);
-      } else return;
+      } else break;
+      decided = true;
     }
+    return decided;
   }
 
   #rootDue(): number {
@@ -318,25 +394,28 @@ export class Shard {
   #decide(row: number, trigger: Trigger): void {
     const { words } = this.memory;
     const at = traceAt(this.memory, this.stride, row);
-    const facts = this.#facts;
-    facts.traceId = at * 4;
-    facts.spanCount = words[at + traceRow.spanCount];
-    facts.firstRun = words[at + traceRow.firstRun];
     this.#trigger = trigger;
+    const facts = this.#readFacts(at);
+    if (this.settings.spanIngest) {
+      // Its fragments were judged when they came; there is no last look.
+      this.#count(Decision.notSampled, facts.spanCount);
+      this.#settle(row, noPolicy, facts.spanCount, words[at + traceRow.sizeBytes], !this.settings.otherStayHeld);
+      return;
+    }
     const result = this.#policies.decide(facts, words, at + traceRow.words, this.#wallMs);
     this.#count(result.decision, facts.spanCount);
     this.#settle(row, result, facts.spanCount, facts.sizeBytes);
   }
 
   /** The trace leaves the table with its decision; what is sampled goes to the output. */
-  #settle(row: number, result: DecisionResult, spans: number, sizeBytes: number): void {
+  #settle(row: number, result: DecisionResult, spans: number, sizeBytes: number, worthIt = true): void {
     const { words, doubles } = this.memory;
     const at = traceAt(this.memory, this.stride, row);
     const arrival = doubles[(at + traceRow.arrival) / 2];
     const firstRun = words[at + traceRow.firstRun];
     words[at + traceRow.sizeBytes] = Math.min(sizeBytes, 0xffffffff);
     freeTraceRow(this.memory, this.stride, row);
-    this.#remember(row, at, result);
+    this.#decisions.remember(row, at, result, { trigger: this.#trigger, epoch: this.#epoch, tick: this.#tick }, worthIt);
     if (result.decision === Decision.sampled) this.output.emit(firstRun, spans, arrival);
   }
 
@@ -352,37 +431,5 @@ export class Shard {
       counts[counterIndex.tracesNotSampled]++;
       counts[counterIndex.spansNotSampled] += spans;
     }
-  }
-
-  /** Puts the decision in the trace's place in the index, or takes the trace out of it. `at`: the freed trace row's words. */
-  #remember(row: number, at: number, result: DecisionResult): void {
-    const { words } = this.memory;
-    const { decision, policy, subPolicy } = result;
-    const hash = words[at + traceRow.hash];
-    const sampled = decision === Decision.sampled;
-    const max = sampled ? this.settings.sampledRecordsMax : this.settings.otherRecordsMax;
-    while (max > 0 && recordCount(this.memory, sampled) >= max) this.#forget(oldestRow(this.memory, sampled));
-    const record = max > 0 ? takeCacheRow(this.memory) : -1;
-    if (record < 0) {
-      removeReference(this.memory, hash, row + 1);
-      return;
-    }
-    const to = cacheAt(this.memory, record);
-    words.copyWithin(to, at, at + 4);
-    words[to + cacheRow.hash] = hash;
-    words[to + cacheRow.decidedTick] = this.#tick;
-    words[to + cacheRow.spanCount] = words[at + traceRow.spanCount];
-    words[to + cacheRow.sizeBytes] = words[at + traceRow.sizeBytes];
-    words[to + cacheRow.origin] = (subPolicy & 0xffff) | ((this.#epoch & 0xffff) << 16);
-    words[to + cacheRow.verdict] = decision | (this.#trigger << 8) | ((policy & 0xffff) << 16);
-    linkRecord(this.memory, record);
-    replaceReference(this.memory, hash, row + 1, (decidedReference + record + 1) >>> 0);
-  }
-
-  #forget(record: number): void {
-    const hash = this.memory.words[cacheAt(this.memory, record) + cacheRow.hash];
-    removeReference(this.memory, hash, (decidedReference + record + 1) >>> 0);
-    freeCacheRow(this.memory, record);
-    this.counts[counterIndex.decisionRowsForgotten]++;
   }
 }

@@ -56,7 +56,7 @@ export class SamplerTotals {
     return this.get('spansNotSampled') + this.get('lateSpansNotSampled') + this.get('tooLargeSpans');
   }
   droppedSpans(): number {
-    return this.get('spansDropped') + this.get('lateSpansDropped');
+    return this.get('spansDropped') + this.get('lateSpansDropped') + this.get('evictedSpans');
   }
 
   tracesHeld(): number {
@@ -90,6 +90,7 @@ type Observe = (name: string, attributes: Record<string, string>, read: () => nu
 function observeGlobal(observe: Observe, totals: SamplerTotals): void {
   observe(`${prefix}new_trace_id_received`, {}, () => totals.get('tracesCreated'));
   observe(`${prefix}sampling_traces_on_memory`, {}, () => totals.tracesHeld());
+  observe(`${prefix}sampling_trace_dropped_too_early`, {}, () => totals.get('evictedTraces'));
   observe(`${prefix}traces_dropped_too_large`, {}, () => totals.get('tooLargeTraces'));
   observe(`${prefix}global_count_traces_sampled`, { sampled: 'true', decision: 'sampled' }, () => totals.get('tracesSampled'));
   observe(`${prefix}global_count_traces_sampled`, { sampled: 'false', decision: 'not_sampled' }, () => totals.get('tracesNotSampled'));

@@ -33,7 +33,7 @@ export interface SchedulerOptions {
 const turnIntervalMs = 50;
 const inboxBytesMax = 1024 * 1024;
 /** Crashes in a row after which a shard keeps everything instead of judging (DESIGN: a stated fallback). */
-const crashesMax = 3;
+const crashesMax = 10;
 
 interface ShardState {
   readonly index: number;
@@ -41,6 +41,7 @@ interface ShardState {
   running: boolean;
   crashes: number;
   crashed: boolean;
+  blocked: boolean;
   lastTurnMs: number;
   /** Epoch of the region when the task was handed out: another one after a crash means that the task had begun. */
   epochBefore: number;
@@ -69,6 +70,7 @@ export class ShardScheduler {
       running: false,
       crashes: 0,
       crashed: false,
+      blocked: false,
       lastTurnMs: Number.NEGATIVE_INFINITY,
       epochBefore: 0,
       waitsForBytes: 0,
@@ -94,6 +96,16 @@ export class ShardScheduler {
     let held = 0;
     for (const { memory } of this.#shards) held += memory.words[memory.head + header.traceCount];
     return held;
+  }
+
+  /** Whether some shard waits for a trace to come due before it takes more (`block_on_overflow`). */
+  get blocked(): boolean {
+    return this.#shards.some((shard) => shard.blocked);
+  }
+
+  /** Resolves after the next task. */
+  turnEnded(): Promise<void> {
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
   /** How long ago the oldest request came that some shard has not taken. Units: milliseconds. */
@@ -217,6 +229,7 @@ export class ShardScheduler {
   #finished(shard: ShardState, status: ShardTaskStatus): void {
     shard.running = false;
     shard.crashed = false;
+    shard.blocked = status === ShardTaskStatus.blocked;
     if (shard.crashes < crashesMax) shard.crashes = 0;
     this.#deliver(shard);
     this.#freeSegments();
@@ -252,7 +265,7 @@ export class ShardScheduler {
   #afterTurn(shard: ShardState): void {
     const { words, doubles, head, headDoubles } = shard.memory;
     const nowMs = this.#options.clock.monotonicMs();
-    if (words[head + header.cursor] !== this.#options.log.next) {
+    if (words[head + header.cursor] !== this.#options.log.next && !shard.blocked) {
       if (this.#inboxBytes >= inboxBytesMax) this.#runAll();
       else this.#wakeAt(shard.lastTurnMs + turnIntervalMs);
       return;

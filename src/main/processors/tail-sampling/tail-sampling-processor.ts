@@ -29,6 +29,8 @@ const segmentBytesMax = 1024 * 1024;
 /** Sampled spans are framed into pieces of this size. */
 const outputBytes = 256 * 1024;
 const retryWhenFullMs = 500;
+/** What the Collector holds when `num_traces` is not written. */
+const collectorNumTraces = 50_000;
 
 export const tailSamplingProcessorType: ProcessorType<TailSamplingConfig> = {
   kind: 'processor',
@@ -103,16 +105,25 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
   async consume(payload: TracesPayload): Promise<ConsumeOutcome> {
     const running = this.#running;
     this.account.receivedSpans += payload.spanCount;
-    const outcome = running && this.#life.running ? this.#take(running, payload) : refusedRetryable('tail_sampling is not running');
+    const outcome =
+      running && this.#life.running ? await this.#takeInTurn(running, payload) : refusedRetryable('tail_sampling is not running');
     if (outcome.kind === 'refused') this.account.refusedSpans += payload.spanCount;
     return outcome;
   }
 
+  /** `block_on_overflow`: refuses while the table is full; under `--compatibility otelcol` it keeps the caller waiting. */
+  async #takeInTurn(running: Running, payload: TracesPayload): Promise<ConsumeOutcome> {
+    const { scheduler } = running;
+    if (this.#config.block_on_overflow && scheduler.blocked) {
+      if (!this.#settings.otelcolCompatibility) return this.#full('num_traces traces are held');
+      while (scheduler.blocked && this.#life.running) await scheduler.turnEnded();
+      if (!this.#life.running) return refusedRetryable('tail_sampling is not running');
+    }
+    return this.#take(running, payload);
+  }
+
   #take(running: Running, payload: TracesPayload): ConsumeOutcome {
     const { log, scheduler } = running;
-    if (this.#config.block_on_overflow && scheduler.tracesHeld() >= running.plan.tracesMax * running.plan.places.length) {
-      return this.#full('num_traces traces are held');
-    }
     const mayGrow = this.#host.mayGrow(payload.bytes.length);
     const outcome = log.append(payload, this.#settings.clock.monotonicMs(), scheduler.cursor, mayGrow);
     switch (outcome) {
@@ -144,7 +155,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
       shards,
       stateWords: compiled.stateWords,
       policies: compiled.names.length,
-      numTraces: config.num_traces,
+      numTraces: config.num_traces ?? (otelcolCompatibility ? collectorNumTraces : undefined),
       sampledCacheSize: wantedRecords(config.decision_cache.sampled_cache_size),
       nonSampledCacheSize: wantedRecords(config.decision_cache.non_sampled_cache_size),
       instances: this.#host.instances,
@@ -194,6 +205,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
   /** Settings for the workers, then the words that limiters share, in one block. */
   #writeSettings(plan: RegionPlan, needsSizes: boolean, sharedBytes: number): { block: ArenaBlock; length: number } {
     const config = this.#config;
+    const compatible = this.#settings.otelcolCompatibility;
     const build = (sharedAt: number): Buffer =>
       serialize({
         instance: this.#settings.id.text,
@@ -202,6 +214,9 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
         decisionWaitMs: config.decision_wait,
         rootWaitMs: config.decision_wait_after_root_received,
         tracesMax: plan.tracesMax,
+        overflow: config.block_on_overflow ? 'block' : compatible ? 'evict' : 'early',
+        sampledStayHeld: compatible && !config.block_on_overflow && wantedRecords(config.decision_cache.sampled_cache_size) === undefined,
+        otherStayHeld: compatible && !config.block_on_overflow && wantedRecords(config.decision_cache.non_sampled_cache_size) === undefined,
         traceBytesMax: config.maximum_trace_size_bytes,
         sampledRecordsMax: plan.sampledRecordsMax,
         otherRecordsMax: plan.otherRecordsMax,

@@ -35,9 +35,47 @@ function inlinePool(arena: Arena): ShardPool {
   };
 }
 
+/**
+ * Piscina replaces a worker that dies, but gives up for good when one dies while it starts, and then keeps its tasks waiting for ever. So a pool
+ * that is left without workers is ended, which rejects what waits, and the next task starts another.
+ */
+class WorkerPool implements ShardPool {
+  readonly #options: object;
+  #pool: Piscina | undefined;
+  #destroyed = false;
+
+  constructor(options: object) {
+    this.#options = options;
+  }
+
+  run(task: ShardTask): Promise<ShardTaskResult> {
+    this.#pool ??= this.#create();
+    return this.#pool.run(task);
+  }
+
+  async destroy(): Promise<void> {
+    this.#destroyed = true;
+    await this.#pool?.destroy();
+  }
+
+  #create(): Piscina {
+    const pool = new Piscina(this.#options);
+    // What a dying worker has to say is said by the rejection of its task; without a listener the event would end the process.
+    pool.on('error', () => undefined);
+    pool.on('workerDestroy', () => queueMicrotask(() => this.#replaceIfEmpty(pool)));
+    return pool;
+  }
+
+  #replaceIfEmpty(pool: Piscina): void {
+    if (this.#destroyed || pool !== this.#pool || pool.threads.length > 0) return;
+    this.#pool = undefined;
+    void pool.destroy();
+  }
+}
+
 function piscinaPool(arena: Arena, workers: number): ShardPool {
   const workerData: ShardWorkerData = { memory: arena.memory, kernelModule: kernelModule() };
-  const pool = new Piscina({
+  return new WorkerPool({
     filename: workerFile,
     name: 'runShardTask',
     workerData,
@@ -50,8 +88,4 @@ function piscinaPool(arena: Arena, workers: number): ShardPool {
     recordTiming: false,
     workerHistogram: false,
   });
-  return {
-    run: (task) => pool.run(task),
-    destroy: () => pool.destroy(),
-  };
 }
