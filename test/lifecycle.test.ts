@@ -20,6 +20,8 @@ const smallest: Readonly<Record<string, unknown>> = {
   'exporter debug': {},
   'exporter nop': {},
   'exporter file': { path: '/dev/null' },
+  'extension basicauth': { htpasswd: { inline: 'user:password' } },
+  'extension bearertokenauth': { token: 'secret' },
   'extension health_check': { endpoint: '127.0.0.1:0' },
 };
 

@@ -4,6 +4,8 @@ import { debugExporterType } from '../exporters/debug/debug-exporter.ts';
 import { loadBalancingExporterType } from '../exporters/loadbalancing/load-balancing-exporter.ts';
 import { nopExporterType } from '../exporters/nop/nop-exporter.ts';
 import { otlpGrpcExporterType } from '../exporters/otlp-grpc/otlp-grpc-exporter.ts';
+import { basicAuthExtensionType } from '../extensions/basic-auth.ts';
+import { bearerTokenAuthExtensionType } from '../extensions/bearer-token-auth.ts';
 import { healthCheckExtensionType } from '../extensions/health-check.ts';
 import { batchProcessorType } from '../processors/batch/batch-processor.ts';
 import { memoryLimiterProcessorType } from '../processors/memory-limiter/memory-limiter-processor.ts';
@@ -21,4 +23,6 @@ export const componentTypes: readonly ComponentType[] = Object.freeze([
   debugExporterType,
   nopExporterType,
   healthCheckExtensionType,
+  basicAuthExtensionType,
+  bearerTokenAuthExtensionType,
 ]);
