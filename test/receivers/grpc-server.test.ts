@@ -306,7 +306,7 @@ for (const [name, grpcServer] of Object.entries(grpcServers)) {
   });
 
   t.test(`${name}: sends connections away at their age without failing a call`, async (t) => {
-    const { rig } = await start(t, { keepalive: { server_parameters: { max_connection_age: '300ms' } } });
+    const { rig } = await start(t, { keepalive: { server_parameters: { max_connection_age: '100ms' } } });
     const client = new Client(`127.0.0.1:${rig.grpcPort}`, credentials.createInsecure());
     t.teardown(() => client.close());
     const isOver = rig.settings.clock.monotonicMs() + 1_200;

@@ -1,7 +1,7 @@
 /** gRPC by our own framing on node:http2: listener, sessions, limits, graceful end. Main thread. */
 
 import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import { Server as NetServer } from 'node:net';
+import type { Server as NetServer } from 'node:net';
 import type { Timer } from '../../../shared/clock.ts';
 import { type ListenAddress, listen, parseListenAddress } from '../../transport/listen-address.ts';
 import { serverTlsOptions, TlsReloader } from '../../transport/tls.ts';
@@ -62,8 +62,7 @@ class Http2GrpcServer implements GrpcServerTransport, CallHost {
 
   async #drain(deadlineMs: number): Promise<void> {
     const { clock } = this.settings;
-    // Http2Server.close would send every session its last word at once; the guards end them more gently.
-    if (this.#server !== undefined) NetServer.prototype.close.call(this.#server);
+    this.#server?.close();
     const nowMs = clock.monotonicMs();
     for (const guard of this.#guards.values()) guard.end(nowMs);
     if (this.#guards.size === 0 && this.#calls.size === 0) return;

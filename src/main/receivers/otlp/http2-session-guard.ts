@@ -118,21 +118,15 @@ export class Http2SessionGuard {
   }
 
   /**
-   * Ends the session without losing a call: first a GOAWAY that only warns, then, after a round trip, one that names the last stream,
-   * so that calls that were on the wire are still served. Source: RFC 9113, section 6.8.
+   * Ends the session without losing a call: the GOAWAY names the last stream that was seen, calls up to it are served, and what the client
+   * sent meanwhile it knows to be untouched and sends again. A first GOAWAY that only warns (RFC 9113, section 6.8) is not possible with
+   * node:http2: it ignores every stream that comes after any GOAWAY, and the client would wait for an answer for ever.
    */
   end(nowMs: number): void {
     if (this.#isEnding || this.session.destroyed) return;
     this.#isEnding = true;
     this.#endingSinceMs = nowMs;
-    const { session } = this;
-    // The client has begun to end it; a GOAWAY may not name a later stream than the one before it.
-    if (session.closed) return;
-    session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1);
-    const isAsked = session.ping((error) => {
-      if (error === null && !session.destroyed) session.close();
-    });
-    if (!isAsked) session.close();
+    if (!this.session.closed) this.session.close();
   }
 
   #ping(nowMs: number): void {
