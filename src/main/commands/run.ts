@@ -21,6 +21,7 @@ export interface RunOptions {
   readonly sets: readonly string[];
   readonly featureGates: ReadonlySet<string>;
   readonly otelcolCompatibility: boolean;
+  readonly tracesOnly: boolean;
   readonly shutdownTimeoutMs: number;
   readonly arenaMib: number | undefined;
 }
@@ -38,8 +39,9 @@ export async function runService(options: RunOptions, host: ProcessHost): Promis
 }
 
 function read(options: RunOptions, host: ProcessHost): Promise<ReadConfiguration> {
-  const { sets, featureGates } = options;
-  return readConfiguration(options.sources, componentTypes, { sets, featureGates, environment: host.environment });
+  const { sets, featureGates, otelcolCompatibility, tracesOnly } = options;
+  const { environment } = host;
+  return readConfiguration(options.sources, componentTypes, { sets, featureGates, otelcolCompatibility, tracesOnly, environment });
 }
 
 class Run {
@@ -92,9 +94,9 @@ class Run {
   }
 
   async #start(): Promise<void> {
-    const { clock, prng, version } = this.#host;
+    const { clock, prng, version, environment } = this.#host;
     const { otelcolCompatibility, featureGates } = this.#options;
-    const settings = { logger: this.#logger, clock, prng, arena: this.#arena, version, otelcolCompatibility, featureGates };
+    const settings = { logger: this.#logger, clock, prng, arena: this.#arena, version, environment, otelcolCompatibility, featureGates };
     try {
       this.#service = await Service.start(this.#plan, settings);
       this.#logger.info({}, 'Everything is ready. Begin running and processing data.');

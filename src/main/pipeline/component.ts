@@ -86,6 +86,8 @@ export interface ComponentSettings {
   /** True under `--compatibility otelcol`: quirks of the Collector that are fixed by default come back. */
   readonly otelcolCompatibility: boolean;
   readonly featureGates: ReadonlySet<string>;
+  /** The process's environment variables, for what they say about where it runs (Kubernetes); never for configuration. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** A configured and listed extension, for `auth`, `storage` and the like. */
   extension(id: string): Extension | undefined;
 }

@@ -22,6 +22,7 @@ export interface ServiceSettings {
   readonly version: string;
   readonly otelcolCompatibility: boolean;
   readonly featureGates: ReadonlySet<string>;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** A started configuration. `shutdown` is once-only; all callers get the same report. */

@@ -2,6 +2,7 @@
 
 import { DnsResolver } from '../../../discovery/dns-resolver.ts';
 import type { Resolver } from '../../../discovery/endpoint-set.ts';
+import { KubernetesResolver, kubernetesApiUrl } from '../../../discovery/kubernetes-resolver.ts';
 import type { ResolverEnvironment } from '../../../discovery/resolver-environment.ts';
 import { StaticResolver } from '../../../discovery/static-resolver.ts';
 import { ComponentStartError } from '../../pipeline/component-start-error.ts';
@@ -12,9 +13,14 @@ export interface NamingResolver extends Resolver {
   ringNameOf(endpoint: string): string;
 }
 
-export type ResolverFactory = (fields: ResolverFields, environment: ResolverEnvironment) => NamingResolver;
+/** `variables` are the process's environment variables: they say where the Kubernetes API is. */
+export type ResolverFactory = (
+  fields: ResolverFields,
+  environment: ResolverEnvironment,
+  variables?: Readonly<Record<string, string | undefined>>,
+) => NamingResolver;
 
-export const createResolver: ResolverFactory = (fields, environment) => {
+export const createResolver: ResolverFactory = (fields, environment, variables = {}) => {
   if (fields.static !== undefined) return new StaticResolver(fields.static, environment);
   if (fields.dns !== undefined) {
     const { hostname, port, interval, timeout, tries, nameservers } = fields.dns;
@@ -22,6 +28,17 @@ export const createResolver: ResolverFactory = (fields, environment) => {
       { hostname, port, intervalMs: interval, timeoutMs: timeout, tries, ...(nameservers.length === 0 ? {} : { nameservers }) },
       environment,
     );
+  }
+  if (fields.k8s !== undefined) {
+    const { service, ports, timeout, return_hostnames: returnHostnames } = fields.k8s;
+    const settings = {
+      service,
+      timeoutMs: timeout,
+      returnHostnames,
+      apiUrl: kubernetesApiUrl(variables),
+      ...(ports.length === 0 ? {} : { ports }),
+    };
+    return new KubernetesResolver(settings, environment);
   }
   throw new ComponentStartError('NO_RESOLVER', 'no resolvers specified for the exporter');
 };

@@ -110,7 +110,7 @@ export class LoadBalancingExporter implements Exporter {
       metrics.observe('ringtail_slot_table_version', { exporter }, () => this.#tableVersion),
       metrics.observe('ringtail_slot_table_digest', { exporter }, () => this.#tableDigest),
     ];
-    const resolver = this.#createResolver(this.#config.resolver, { log: logger, meter: metrics, clock, prng });
+    const resolver = this.#createResolver(this.#config.resolver, { log: logger, meter: metrics, clock, prng }, settings.environment);
     this.#resolver = resolver;
     await resolver.start((set) => this.#takeOver(set));
   }
