@@ -1,7 +1,7 @@
 /** OTTL's arithmetic: Go's int64 and float64, and times with durations. Worker thread. */
 
-import type { MathOp } from './grammar.ts';
 import { formatValue } from './format-value.ts';
+import type { MathOp } from './grammar.ts';
 import { Duration, OttlError, type OttlValue, Time, typeName } from './values.ts';
 
 const int64 = (value: bigint): bigint => BigInt.asIntN(64, value);

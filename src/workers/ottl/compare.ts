@@ -2,7 +2,23 @@
 
 import { compareStrings } from './go-text.ts';
 import type { CompareOp } from './grammar.ts';
-import { asRaw, Duration, Id, isPMap, isPSlice, nilBytes, Opaque, type OttlValue, type PData, type PMap, type PSlice, PValue, Time, TypedSlice } from './values.ts';
+import {
+  asRaw,
+  Duration,
+  Id,
+  isPMap,
+  isPSlice,
+  nilBytes,
+  Opaque,
+  type OttlValue,
+  type PData,
+  PlainInt,
+  type PMap,
+  type PSlice,
+  PValue,
+  Time,
+  TypedSlice,
+} from './values.ts';
 
 function ordered(order: number, op: CompareOp): boolean {
   switch (op) {
@@ -72,7 +88,8 @@ export function pdataEqual(left: PData, right: PData): boolean {
 /** reflect.DeepEqual: same Go types all the way down. */
 export function deepEqual(left: OttlValue, right: OttlValue): boolean {
   if (left === null || right === null || typeof left !== 'object' || typeof right !== 'object') return left === right;
-  if (left instanceof Uint8Array) return right instanceof Uint8Array && (left === nilBytes) === (right === nilBytes) && bytesEqual(left, right);
+  if (left instanceof Uint8Array)
+    return right instanceof Uint8Array && (left === nilBytes) === (right === nilBytes) && bytesEqual(left, right);
   if (left instanceof Map) {
     if (!(right instanceof Map) || left.size !== right.size) return false;
     for (const [key, held] of left) if (!right.has(key) || !deepEqual(held, right.get(key)!)) return false;
@@ -118,6 +135,7 @@ function compareSlice(left: PSlice | readonly OttlValue[], right: OttlValue, op:
 function sameValue(left: OttlValue, right: OttlValue): boolean {
   if (left instanceof Id) return right instanceof Id && left.type === right.type && bytesEqual(left.bytes, right.bytes);
   if (left instanceof Opaque) return right instanceof Opaque && left.type === right.type && left.identity === right.identity;
+  if (left instanceof PlainInt) return right instanceof PlainInt && left.value === right.value;
   return left === right;
 }
 
@@ -152,7 +170,8 @@ export function compareValues(left: OttlValue, right: OttlValue, op: CompareOp):
       return typeof other === 'boolean' ? ordered(Number(left) - Number(other), op) : op === '!=';
     }
   }
-  if (left instanceof PValue) return left.held instanceof Uint8Array && left.held.length === 0 ? compareValues(right, null, op) : compareValues(left.held, right, op);
+  if (left instanceof PValue)
+    return left.held instanceof Uint8Array && left.held.length === 0 ? compareValues(right, null, op) : compareValues(left.held, right, op);
   if (left instanceof Uint8Array) return compareBytes(left, right, op);
   if (left instanceof Duration) return right instanceof Duration ? comparePrimitives(left.nanos, right.nanos, op) : op === '!=';
   if (left instanceof Time) return right instanceof Time ? comparePrimitives(left.unixNano, right.unixNano, op) : op === '!=';

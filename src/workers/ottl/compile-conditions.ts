@@ -6,8 +6,8 @@ import { Compiler, keyText } from './compiler.ts';
 import { isRootSpan, standardConverters } from './converters/standard-converters.ts';
 import { CompileFault, type Getter } from './getter.ts';
 import { goQuote } from './go-text.ts';
-import { type BooleanExpression, parseSyntax } from './grammar.ts';
 import type * as ast from './grammar.ts';
+import { type BooleanExpression, parseSyntax } from './grammar.ts';
 import { OttlSyntaxFault } from './lexer.ts';
 import { contextNames, type OttlContext } from './paths.ts';
 import type { SpanView } from './span-view.ts';
@@ -52,7 +52,7 @@ const contextTypes: Record<OttlContext, string> = {
   spanevent: '*github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottlspanevent.TransformContext',
 };
 
-type Tree = { rule?: string; [field: string]: unknown };
+type Tree = { rule?: string; Editor?: unknown; Keys?: unknown; Value?: unknown; [field: string]: unknown };
 
 /** Calls `visit` for every rule of the tree, with the lambda parameters in scope there. */
 function walk(tree: unknown, scope: ReadonlySet<string>, visit: (rule: Tree, scope: ReadonlySet<string>) => void): void {
@@ -72,13 +72,13 @@ function walk(tree: unknown, scope: ReadonlySet<string>, visit: (rule: Tree, sco
 function customFaults(tree: BooleanExpression): string {
   const faults: string[] = [];
   walk(tree, new Set(), (rule) => {
-    if (rule.rule === 'mathExprLiteral' && rule['Editor'] !== undefined) {
-      faults.push(`converter names must start with an uppercase letter but got '${(rule['Editor'] as ast.Converter).Function}'`);
-    } else if (rule.rule === 'editor' && rule['Keys'] !== undefined) {
+    if (rule.rule === 'mathExprLiteral' && rule.Editor !== undefined) {
+      faults.push(`converter names must start with an uppercase letter but got '${(rule.Editor as ast.Converter).Function}'`);
+    } else if (rule.rule === 'editor' && rule.Keys !== undefined) {
       const editor = rule as unknown as ast.Converter;
       const keys = editor.Keys!.map((key) => `[${keyText(key)}]`).join('');
       faults.push(`only paths and converters may be indexed, not editors, but got ${editor.Function}${keys}`);
-    } else if (rule.rule === 'lambdaBody' && (rule['Value'] as ast.Value | undefined)?.Lambda !== undefined) {
+    } else if (rule.rule === 'lambdaBody' && (rule.Value as ast.Value | undefined)?.Lambda !== undefined) {
       faults.push('lambda body cannot result into another lambda expression');
     }
   });

@@ -9,7 +9,7 @@ import type * as ast from './grammar.ts';
 import { type IndexKey, intoValue, textKey } from './indexing.ts';
 import { Lambda } from './lambda.ts';
 import { compilePath, type OttlContext, PathSegment } from './paths.ts';
-import { EntryMap, fromRaw, isPMap, OttlError, type OttlValue, type PData, typeName } from './values.ts';
+import { EntryMap, fromRaw, ItemSlice, isPMap, OttlError, type OttlValue, type PData, typeName } from './values.ts';
 
 const enums: Record<string, bigint> = {
   SPAN_KIND_UNSPECIFIED: 0n,
@@ -196,7 +196,9 @@ export class Compiler {
     if (found === undefined) throw new CompileFault(`undefined function ${goQuote(call.Function)}`);
     let args: unknown[] = [];
     if (found.parameters.length > 0) {
-      args = prefixFault(`error while parsing arguments for call to ${goQuote(call.Function)}: `, () => this.#arguments(found.parameters, call.Arguments ?? []));
+      args = prefixFault(`error while parsing arguments for call to ${goQuote(call.Function)}: `, () =>
+        this.#arguments(found.parameters, call.Arguments ?? []),
+      );
     }
     const getter = prefixFault("couldn't create function: ", () => found.create(args, this.#settings));
     return getter.literal ? { ...getter, literal: false } : getter;
@@ -253,7 +255,8 @@ export class Compiler {
 
   #list(element: string, value: ast.Value): unknown[] {
     const { contextType } = this.#settings;
-    if (value.List === undefined) throw new CompileFault(`must be a list of type ${element === 'string' ? element : `${element}[${contextType}]`}`);
+    if (value.List === undefined)
+      throw new CompileFault(`must be a list of type ${element === 'string' ? element : `${element}[${contextType}]`}`);
     return (value.List.Values ?? []).map((item, i) =>
       prefixFault(`error while parsing list argument at index ${i}: `, () => this.#argument(element as Parameter['type'], item)),
     );
@@ -328,7 +331,15 @@ function listGetter(getters: readonly Getter[]): Getter {
 
 /** A map's values become pdata; within lists, maps are taken as they are. */
 function mapValue(value: OttlValue): PData | OttlError {
-  return isPMap(value) ? value : fromRaw(Array.isArray(value) ? value.map((item) => (isPMap(item) ? new Map(item.entries()) : item)) : value);
+  if (isPMap(value)) return value;
+  if (!Array.isArray(value)) return fromRaw(value);
+  const items: PData[] = [];
+  for (const item of value as readonly OttlValue[]) {
+    const held = isPMap(item) ? item : fromRaw(item);
+    if (held instanceof OttlError) return held;
+    items.push(held);
+  }
+  return new ItemSlice(items);
 }
 
 function mapGetter(getters: ReadonlyMap<string, Getter>): Getter {
@@ -372,4 +383,3 @@ export function keyText(key: ast.Key): string {
   if (key.Int !== undefined) return String(key.Int);
   return key.String ?? (key.Expression?.Path === undefined ? '' : pathText(key.Expression.Path));
 }
-

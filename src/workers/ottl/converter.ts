@@ -57,7 +57,6 @@ export interface Converter {
   create(args: Arguments, settings: ConverterSettings): Getter;
 }
 
-
 const parameter = (spec: string): Parameter => {
   const [name, type] = spec.split(' ') as [string, string];
   return type.endsWith('?') ? { name, type: type.slice(0, -1) as ParameterType, optional: true } : { name, type: type as ParameterType };

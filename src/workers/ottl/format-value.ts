@@ -1,7 +1,22 @@
 /** How Go's `%v` prints OTTL values: in the texts of errors and in the Format converter. Worker thread. */
 
 import { formatFloatG } from './go-text.ts';
-import { Duration, Id, isPMap, isPSlice, isZero, Opaque, OttlError, type OttlValue, PValue, asString, Time, TypedSlice, unixSeconds } from './values.ts';
+import {
+  asString,
+  Duration,
+  Id,
+  isPMap,
+  isPSlice,
+  isZero,
+  Opaque,
+  OttlError,
+  type OttlValue,
+  PlainInt,
+  PValue,
+  Time,
+  TypedSlice,
+  unixSeconds,
+} from './values.ts';
 
 /** time.Duration.String(). */
 export function formatDuration(nanos: bigint): string {
@@ -9,7 +24,9 @@ export function formatDuration(nanos: bigint): string {
   const sign = nanos < 0n ? '-' : '';
   const size = nanos < 0n ? -nanos : nanos;
   const decimal = (value: bigint, unit: bigint, digits: number) => {
-    const fraction = String(value % unit).padStart(digits, '0').replace(/0+$/, '');
+    const fraction = String(value % unit)
+      .padStart(digits, '0')
+      .replace(/0+$/, '');
     return `${value / unit}${fraction === '' ? '' : `.${fraction}`}`;
   };
   if (size < 1000n) return `${sign}${size}ns`;
@@ -50,6 +67,7 @@ export function formatValue(value: OttlValue | OttlError): string {
   if (value instanceof Duration) return formatDuration(value.nanos);
   if (value instanceof Time) return formatTime(value);
   if (value instanceof Id) return isZero(value.bytes) ? '' : Buffer.from(value.bytes).toString('hex');
+  if (value instanceof PlainInt) return String(value.value);
   if (value instanceof PValue) return asString(value.held);
   if (value instanceof Map) {
     const keys = [...value.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));

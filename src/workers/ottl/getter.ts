@@ -3,23 +3,24 @@
 import { parseGoFloat, parseGoInt } from './go-numbers.ts';
 import type { SpanView } from './span-view.ts';
 import {
-  asString,
   asRaw,
+  asString,
   Duration,
   fromRaw,
+  ItemSlice,
   isPMap,
   isPSlice,
-  ItemSlice,
   OttlError,
   type OttlValue,
   type PData,
+  PlainInt,
   type PMap,
   type PSlice,
-  pdataTypeName,
   PValue,
+  pdataTypeName,
   Time,
-  toJson,
   TypedSlice,
+  toJson,
   typeName,
 } from './values.ts';
 
@@ -69,14 +70,18 @@ const toPSlice: Check<PSlice> = (value) => {
   if (value instanceof PValue && isPSlice(value.held)) return value.held;
   if (value instanceof TypedSlice) return new ItemSlice(value.items as readonly PData[]);
   if (Array.isArray(value)) return fromRaw(value) as PSlice | OttlError;
-  return typeError(`expected pcommon.Slice but got ${value === null ? 'nil' : value instanceof PValue ? pdataTypeName(value.held) : typeName(value)}`);
+  return typeError(
+    `expected pcommon.Slice but got ${value === null ? 'nil' : value instanceof PValue ? pdataTypeName(value.held) : typeName(value)}`,
+  );
 };
 
 const toPMap: Check<PMap> = (value) => {
   if (isPMap(value)) return value;
   if (value instanceof PValue && isPMap(value.held)) return value.held;
   if (value instanceof Map) return fromRaw(value) as PMap | OttlError;
-  return typeError(`expected pcommon.Map but got ${value === null ? 'nil' : value instanceof PValue ? pdataTypeName(value.held) : typeName(value)}`);
+  return typeError(
+    `expected pcommon.Map but got ${value === null ? 'nil' : value instanceof PValue ? pdataTypeName(value.held) : typeName(value)}`,
+  );
 };
 
 const unsupported = (value: OttlValue): OttlError =>
@@ -105,7 +110,7 @@ function toFloatLike(value: OttlValue): number | OttlError {
 
 /** Go's conversion on amd64: what does not fit becomes the least int64. */
 export function truncateToInt64(value: number): bigint {
-  if (!(value > -9223372036854777856 && value < 9223372036854775808)) return -(2n ** 63n);
+  if (!(value >= -(2 ** 63) && value < 2 ** 63)) return -(2n ** 63n);
   return BigInt(Math.trunc(value));
 }
 
@@ -125,6 +130,7 @@ function toBoolLike(value: OttlValue): boolean | OttlError {
   const held = opened(value);
   if (typeof held === 'boolean') return held;
   if (typeof held === 'bigint') return held !== 0n;
+  if (held instanceof PlainInt) return held.value !== 0n;
   if (typeof held === 'number') return held !== 0;
   if (typeof held === 'string') {
     if (trueTexts.has(held)) return true;
@@ -198,5 +204,3 @@ export function typedGetter<N extends GetterName>(name: N, getter: Getter, conte
 export function checkValue<N extends GetterName>(name: N, value: OttlValue): Checked<N> | OttlError {
   return (checks[name] as unknown as Check<Checked<N>>)(value, name);
 }
-
-

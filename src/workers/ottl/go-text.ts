@@ -75,12 +75,12 @@ export function formatFloatE(value: number): string {
   return `${negative ? '-' : ''}${digits[0]}${fraction}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
 }
 
-/** `%v` of a float64: shortest, exponent form below 1e-4 and from 1e21 on. */
+/** `%v` of a float64: the shortest digits, in exponent form below 1e-4 and from 1,000,000 on. */
 export function formatFloatG(value: number): string {
   const named = special(value);
   if (named !== undefined) return named;
   const power = value === 0 ? 0 : shortest(value).exponent - 1;
-  return power < -4 || power >= 21 ? formatFloatE(value) : formatFloatF(value);
+  return power < -4 || power >= 6 ? formatFloatE(value) : formatFloatF(value);
 }
 
 /** A float64 as encoding/json writes it; the caller refuses what is not finite. */
@@ -88,6 +88,12 @@ export function formatFloatJson(value: number): string {
   const size = Math.abs(value);
   if (size === 0 || (size >= 1e-6 && size < 1e21)) return formatFloatF(value);
   return formatFloatE(value).replace(/e-0(\d)$/, 'e-$1');
+}
+
+/** The same as goccy/go-json writes it: two exponent digits. */
+export function formatFloatGoccy(value: number): string {
+  const size = Math.abs(value);
+  return size === 0 || (size >= 1e-6 && size < 1e21) ? formatFloatF(value) : formatFloatE(value);
 }
 
 /** Go compares strings bytewise; UTF-16 order differs from it where surrogates meet U+E000 and above. */

@@ -127,7 +127,9 @@ class Engine {
       case 'choice':
         return this.#choice(ctx, node.nodes, into);
       case 'group':
-        return node.mode === '' ? this.#run(ctx, node.node, into) : this.#repeat(ctx, node.node, node.mode === '?' ? 1 : Number.POSITIVE_INFINITY, into);
+        return node.mode === ''
+          ? this.#run(ctx, node.node, into)
+          : this.#repeat(ctx, node.node, node.mode === '?' ? 1 : Number.POSITIVE_INFINITY, into);
       case 'not': {
         const result = this.#run({ ...ctx, pending: [] }, node.node, into);
         return Array.isArray(result) ? { failure: { token: this.#tokens[ctx.cursor]! } } : [];
@@ -265,7 +267,9 @@ function describe(text: string, failure: Failure): OttlSyntaxFault {
   if (failure.message !== undefined) return new OttlSyntaxFault(`condition has invalid syntax: ${line}:${column}: ${failure.message}`);
   const expected = failure.rest === undefined ? '' : ` (expected ${failure.rest.map((node) => ebnf(node, false)).join(' ')})`;
   const snippet = near(text, at);
-  return new OttlSyntaxFault(`condition has invalid syntax at ${line}:${column}${snippet === '' ? '' : ` near \`${snippet}\``}:${expected}`);
+  return new OttlSyntaxFault(
+    `condition has invalid syntax at ${line}:${column}${snippet === '' ? '' : ` near \`${snippet}\``}:${expected}`,
+  );
 }
 
 function attempt(grammar: Grammar, root: string, tokens: readonly Token[], exact: boolean): Struct | Failure | undefined {

@@ -131,7 +131,8 @@ const take = (field: string, node: Node, convert: Convert = joined): Node => ({ 
 const takes = (field: string, node: Node): Node => ({ t: 'capture', field, many: true, node, convert: joined });
 
 /** `@(First(Uppercase | Lowercase)*)`: a name such as IsMatch is a run of upper-case and lower-case tokens. */
-const mixedName = (field: string, first: TokenType): Node => take(field, group(seq(tok(first), star(group(alt(tok('Uppercase'), tok('Lowercase')))))));
+const mixedName = (field: string, first: TokenType): Node =>
+  take(field, group(seq(tok(first), star(group(alt(tok('Uppercase'), tok('Lowercase')))))));
 const call = (first: TokenType): Node =>
   seq(
     mixedName('Function', first),
@@ -150,7 +151,9 @@ export const conditionGrammar: Grammar = {
   opAndBooleanValue: seq(take('Operator', tok('OpAnd')), sub('Value', 'booleanValue')),
   booleanValue: seq(
     opt(take('Negation', tok('OpNot'))),
-    group(alt(sub('Comparison', 'comparison'), sub('ConstExpr', 'constExpr'), seq(lit('('), sub('SubExpr', 'booleanExpression'), lit(')')))),
+    group(
+      alt(sub('Comparison', 'comparison'), sub('ConstExpr', 'constExpr'), seq(lit('('), sub('SubExpr', 'booleanExpression'), lit(')'))),
+    ),
   ),
   constExpr: group(alt(take('Boolean', tok('Boolean'), toBoolean), sub('Converter', 'converter'))),
   comparison: seq(sub('Left', 'value'), take('Op', tok('OpComparison')), sub('Right', 'value')),
@@ -160,7 +163,13 @@ export const conditionGrammar: Grammar = {
     opt(group(seq(mixedName('Name', 'Lowercase'), tok('Equal')))),
     group(alt(sub('Value', 'value'), mixedName('FunctionName', 'Uppercase'))),
   ),
-  lambdaExpr: seq(lit('('), opt(group(seq(lambdaParam, star(group(seq(lit(','), lambdaParam)))))), lit(')'), tok('LambdaArrow'), sub('Body', 'lambdaBody')),
+  lambdaExpr: seq(
+    lit('('),
+    opt(group(seq(lambdaParam, star(group(seq(lit(','), lambdaParam)))))),
+    lit(')'),
+    tok('LambdaArrow'),
+    sub('Body', 'lambdaBody'),
+  ),
   lambdaBody: group(alt(seq(sub('Value', 'value'), not(tok('OpOr'), tok('OpAnd'), tok('OpComparison'))), sub('Expr', 'booleanExpression'))),
   value: group(
     alt(
@@ -176,12 +185,21 @@ export const conditionGrammar: Grammar = {
       sub('List', 'list'),
     ),
   ),
-  path: seq(opt(group(seq(take('Context', tok('Lowercase')), lit('.')))), subs('Fields', 'field'), star(group(seq(lit('.'), subs('Fields', 'field'))))),
+  path: seq(
+    opt(group(seq(take('Context', tok('Lowercase')), lit('.')))),
+    subs('Fields', 'field'),
+    star(group(seq(lit('.'), subs('Fields', 'field')))),
+  ),
   field: seq(take('Name', tok('Lowercase')), star(group(subs('Keys', 'key')))),
   key: seq(
     lit('['),
     group(
-      alt(take('String', tok('String')), take('Int', tok('Int'), toInt), sub('MathExpression', 'mathExpression'), sub('Expression', 'mathExprLiteral')),
+      alt(
+        take('String', tok('String')),
+        take('Int', tok('Int'), toInt),
+        sub('MathExpression', 'mathExpression'),
+        sub('Expression', 'mathExprLiteral'),
+      ),
     ),
     lit(']'),
   ),

@@ -1,9 +1,20 @@
 /** Keys in brackets after paths and converters: how they are resolved and what they find. Worker thread. */
 
-import { utf8 } from './go-text.ts';
 import { dynamicGetter, type Getter } from './getter.ts';
+import { utf8 } from './go-text.ts';
 import type { SpanView } from './span-view.ts';
-import { isPMap, isPSlice, OttlError, type OttlValue, type PData, PValue, pdataTypeName, TypedSlice, typeName } from './values.ts';
+import {
+  isPMap,
+  isPSlice,
+  OttlError,
+  type OttlValue,
+  type PData,
+  PlainInt,
+  PValue,
+  pdataTypeName,
+  TypedSlice,
+  typeName,
+} from './values.ts';
 
 /** A compiled key: a text, an int, or an expression for either. */
 export interface IndexKey {
@@ -92,6 +103,7 @@ function resolveKey(key: IndexKey, view: SpanView): string | bigint | OttlError 
   if (value instanceof OttlError) return value;
   if (value === null) return new OttlError('key expression returned nil, expected an int or string');
   if (typeof value === 'string' || typeof value === 'bigint') return value;
+  if (value instanceof PlainInt) return value.value;
   if (value instanceof PValue) {
     if (typeof value.held === 'string' || typeof value.held === 'bigint') return value.held;
     return new OttlError(`key expression must evaluate to string or int, got ${pdataTypeName(value.held)}`);

@@ -49,4 +49,3 @@ export function normalize(value: OttlValue): OttlValue {
   if (value instanceof TypedSlice) return value.items;
   return value;
 }
-

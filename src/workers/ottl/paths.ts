@@ -3,11 +3,11 @@
 import { CompileFault, dynamicGetter, type Getter, literalGetter } from './getter.ts';
 import { goQuote } from './go-text.ts';
 import { type IndexKey, indexedMap, mapKey } from './indexing.ts';
-import * as view from './span-view.ts';
 import type { SpanView } from './span-view.ts';
+import * as view from './span-view.ts';
 import { traceStateValue } from './trace-state.ts';
 import { emptyMap, Id, type IdType, Opaque, OttlError, type OttlValue, Time } from './values.ts';
-import { findValue, readVarint32, smallBigInt, WireMap, afterRead } from './wire-values.ts';
+import { afterRead, findValue, readVarint32, smallBigInt, WireMap } from './wire-values.ts';
 
 export type OttlContext = 'span' | 'spanevent';
 
@@ -327,4 +327,3 @@ function contextPath(own: OttlContext, pathContext: string, path: PathSegment): 
       return scopePath(path);
   }
 }
-

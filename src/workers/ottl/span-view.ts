@@ -177,7 +177,8 @@ export function fixed32In(bytes: Uint8Array, from: number, to: number, number: n
 
 export function textInRanges(bytes: Uint8Array, ranges: Ranges, number: number): string {
   const tag = (number << 3) | 2;
-  if (ranges.secondTo > 0 && lastField(bytes, ranges.secondFrom, ranges.secondTo, tag) >= 0) return textIn(bytes, ranges.secondFrom, ranges.secondTo, number);
+  if (ranges.secondTo > 0 && lastField(bytes, ranges.secondFrom, ranges.secondTo, tag) >= 0)
+    return textIn(bytes, ranges.secondFrom, ranges.secondTo, number);
   return textIn(bytes, ranges.from, ranges.to, number);
 }
 

@@ -9,12 +9,13 @@
  * | time.Time, time.Duration | Time, Duration |
  * | pcommon.Map, pcommon.Slice, pcommon.Value | PMap, PSlice, PValue |
  * | map[string]any, []any | Map, array |
+ * | int | PlainInt |
  * | []string, []int64, []float64, []bool | TypedSlice |
  * | TraceID, SpanID, ProfileID | Id |
  * | ptrace.Status, SpanEventSlice, SpanLinkSlice | Opaque |
  */
 
-import { formatFloatG, formatFloatJson } from './go-text.ts';
+import { formatFloatG, formatFloatGoccy, formatFloatJson } from './go-text.ts';
 
 /** A condition that could not be evaluated; errors are values here, because data decides whether they happen. */
 export class OttlError {
@@ -81,6 +82,14 @@ export class TypedSlice {
   constructor(element: TypedSlice['element'], items: readonly OttlValue[]) {
     this.element = element;
     this.items = items;
+  }
+}
+
+/** Go's int, which is no int64 and therefore in no comparison with one. */
+export class PlainInt {
+  readonly value: bigint;
+  constructor(value: bigint) {
+    this.value = value;
   }
 }
 
@@ -151,6 +160,7 @@ export type OttlValue =
   | Id
   | Opaque
   | TypedSlice
+  | PlainInt
   | PMap
   | PSlice
   | PValue
@@ -186,6 +196,7 @@ export function typeName(value: OttlValue): string {
   if (value instanceof Duration) return 'time.Duration';
   if (value instanceof Id || value instanceof Opaque) return value.type;
   if (value instanceof TypedSlice) return `[]${value.element}`;
+  if (value instanceof PlainInt) return 'int';
   if (value instanceof PValue) return 'pcommon.Value';
   if (value instanceof Map) return 'map[string]interface {}';
   if (Array.isArray(value)) return '[]interface {}';
@@ -222,6 +233,7 @@ export function asRaw(value: PData): OttlValue {
 /** Value.FromRaw: plain Go values as pdata. Errors: a type that pdata does not hold. */
 export function fromRaw(value: OttlValue): PData | OttlError {
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value as PData;
+  if (value instanceof PlainInt) return value.value;
   if (value instanceof Map) {
     const entries: [string, PData][] = [];
     for (const [key, held] of value) {
@@ -245,33 +257,39 @@ export function fromRaw(value: OttlValue): PData | OttlError {
 
 const jsonEscapes: Record<string, string> = { '\u2028': '\\u2028', '\u2029': '\\u2029', '<': '\\u003c', '>': '\\u003e', '&': '\\u0026' };
 
-/** encoding/json: sorted keys, HTML characters escaped (unless told otherwise), bytes in base64. Errors: NaN and infinities. */
-export function toJson(value: OttlValue, escapeHtml = true): string | OttlError {
+/**
+ * JSON as the Collector writes it: sorted keys, bytes in base64. `forConverters`: with HTML characters escaped and floats as goccy/go-json has them;
+ * otherwise as encoding/json does without HTML escapes, which is what pdata's AsString gives.
+ *
+ * Errors: NaN and infinities.
+ */
+export function toJson(value: OttlValue, forConverters = true): string | OttlError {
   if (value === null) return 'null';
-  if (typeof value === 'string') return jsonString(value, escapeHtml);
+  if (typeof value === 'string') return jsonString(value, forConverters);
   if (typeof value === 'number') {
-    if (Number.isFinite(value)) return formatFloatJson(value);
+    if (Number.isFinite(value)) return forConverters ? formatFloatGoccy(value) : formatFloatJson(value);
     return new OttlError(`json: unsupported value: ${formatFloatG(value)}`);
   }
   if (typeof value !== 'object') return String(value);
   if (value instanceof Uint8Array) return value === nilBytes ? 'null' : `"${Buffer.from(value).toString('base64')}"`;
   if (value instanceof Duration) return String(value.nanos);
+  if (value instanceof PlainInt) return String(value.value);
   if (value instanceof Time) return `"${formatRfc3339(value)}"`;
-  if (value instanceof Id) return `"${isZero(value.bytes) ? '' : Buffer.from(value.bytes).toString('hex')}"`;
+  if (value instanceof Id) return `[${value.bytes.join(',')}]`;
   if (value instanceof Opaque || value instanceof PValue || isPMap(value) || isPSlice(value)) return '{}';
   if (value instanceof Map) {
     const parts: string[] = [];
     for (const key of [...value.keys()].sort(byBytes)) {
-      const held = toJson(value.get(key)!, escapeHtml);
+      const held = toJson(value.get(key)!, forConverters);
       if (held instanceof OttlError) return held;
-      parts.push(`${jsonString(key, escapeHtml)}:${held}`);
+      parts.push(`${jsonString(key, forConverters)}:${held}`);
     }
     return `{${parts.join(',')}}`;
   }
   const items = value instanceof TypedSlice ? value.items : (value as readonly OttlValue[]);
   const parts: string[] = [];
   for (const item of items) {
-    const held = toJson(item, escapeHtml);
+    const held = toJson(item, forConverters);
     if (held instanceof OttlError) return held;
     parts.push(held);
   }
@@ -284,7 +302,9 @@ function byBytes(left: string, right: string): number {
 
 function jsonString(text: string, escapeHtml: boolean): string {
   const plain = JSON.stringify(text).replaceAll('\\b', '\\u0008').replaceAll('\\f', '\\u000c');
-  return escapeHtml ? plain.replace(/[\u2028\u2029<>&]/g, (char) => jsonEscapes[char]!) : plain.replace(/[\u2028\u2029]/g, (char) => jsonEscapes[char]!);
+  return escapeHtml
+    ? plain.replace(/[\u2028\u2029<>&]/g, (char) => jsonEscapes[char]!)
+    : plain.replace(/[\u2028\u2029]/g, (char) => jsonEscapes[char]!);
 }
 
 export function isZero(bytes: Uint8Array): boolean {
@@ -328,4 +348,3 @@ function formatRfc3339(time: Time): string {
   const zone = offset === 0 ? 'Z' : `${sign}${String(Math.trunc(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`;
   return `${stamp}${fraction}${zone}`;
 }
-

@@ -138,7 +138,7 @@ export function readAnyValue(bytes: Uint8Array, at: number, end: number): PData 
 }
 
 /** Where the value of the KeyValue in [at, end) lies, if its key is `key`; -1 otherwise. The end is in `valueEnd`. An absent value is an empty range. */
-function valueOf(bytes: Uint8Array, at: number, end: number, key: Uint8Array): number {
+function matchingValue(bytes: Uint8Array, at: number, end: number, key: Uint8Array): number {
   let matches = key.length === 0;
   let valueAt = end;
   let valueTo = end;
@@ -181,7 +181,7 @@ export function findValue(bytes: Uint8Array, at: number, end: number, fieldNumbe
     }
     const length = readVarint32(bytes, at);
     at = after;
-    const found = valueOf(bytes, at, Math.min(at + length, end), key);
+    const found = matchingValue(bytes, at, Math.min(at + length, end), key);
     if (found >= 0) return readAnyValue(bytes, found, valueEnd);
     at += length;
   }
@@ -209,7 +209,13 @@ function readKeyValue(bytes: Uint8Array, at: number, end: number): readonly [str
 }
 
 /** Calls `visit` with the range of every length-delimited field `fieldNumber` of the message in [at, end). */
-export function eachField(bytes: Uint8Array, at: number, end: number, fieldNumber: number, visit: (from: number, to: number) => void): void {
+export function eachField(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  fieldNumber: number,
+  visit: (from: number, to: number) => void,
+): void {
   const wanted = (fieldNumber << 3) | 2;
   while (at < end) {
     const tag = readVarint32(bytes, at);

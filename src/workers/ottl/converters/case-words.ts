@@ -21,7 +21,10 @@ export function goLower(text: string): string {
 
 /** strings.TrimSpace. */
 export function goTrimSpace(text: string): string {
-  return text.replace(/^[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g, '');
+  return text.replace(
+    /^[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g,
+    '',
+  );
 }
 
 const isCap = (byte: number): boolean => byte >= 65 && byte <= 90;
@@ -66,7 +69,8 @@ export function toSnake(text: string): string {
     const next = source[i + 1];
     if (next !== undefined) {
       const num = isNum(byte);
-      const changes = (cap && (isLow(next) || isNum(next))) || (low && (isCap(next) || isNum(next))) || (num && (isCap(next) || isLow(next)));
+      const changes =
+        (cap && (isLow(next) || isNum(next))) || (low && (isCap(next) || isNum(next))) || (num && (isCap(next) || isLow(next)));
       if (changes) {
         if (cap && isLow(next) && i > 0 && isCap(source[i - 1]!)) out.push(0x5f);
         out.push(byte);

@@ -9,16 +9,16 @@ import {
   asString,
   EntryMap,
   fromRaw,
+  ItemSlice,
   isPMap,
   isPSlice,
-  ItemSlice,
   OttlError,
   type OttlValue,
   type PData,
   type PMap,
   type PSlice,
-  pdataTypeName,
   PValue,
+  pdataTypeName,
   TypedSlice,
   typeName,
 } from '../values.ts';
@@ -84,7 +84,11 @@ function sort(value: OttlValue, sign: number): OttlValue | OttlError {
     if (isPSlice(value.held)) return sortSlice(value.held, sign);
     return new OttlError(`sort with unsupported type: '${pdataTypeName(value.held)}'. Target is not a list`);
   }
-  if (value instanceof TypedSlice) return new TypedSlice(value.element, [...value.items].sort((a, b) => sign * comparePlain(a, b)));
+  if (value instanceof TypedSlice)
+    return new TypedSlice(
+      value.element,
+      [...value.items].sort((a, b) => sign * comparePlain(a, b)),
+    );
   if (!Array.isArray(value)) return new OttlError(`sort with unsupported type: '${typeName(value)}'. Target is not a list`);
   const slice = fromRaw(value);
   if (slice instanceof OttlError) {
@@ -102,7 +106,11 @@ function extract(map: PMap, path: readonly string[], from: number): PData | Ottl
   return isPMap(found) ? extract(found, path, from + 1) : missing;
 }
 
-function sliceToMap(slice: PSlice, keyPath: readonly string[] | undefined, valuePath: readonly string[] | undefined): OttlValue | OttlError {
+function sliceToMap(
+  slice: PSlice,
+  keyPath: readonly string[] | undefined,
+  valuePath: readonly string[] | undefined,
+): OttlValue | OttlError {
   const entries = new Map<string, PData>();
   for (const [i, item] of slice.items().entries()) {
     if ((keyPath !== undefined || valuePath !== undefined) && !isPMap(item)) {
@@ -158,7 +166,9 @@ export const collectionConverters: readonly Converter[] = [
     return map1<OttlValue>(target, (value) => sort(value, direction));
   }),
   converter('Keys', ['Target PMapGetter'], ([target]) => map1<PMap>(target, (map) => new ItemSlice(map.entries().map(([key]) => key)))),
-  converter('Values', ['Target PMapGetter'], ([target]) => map1<PMap>(target, (map) => new ItemSlice(map.entries().map(([, held]) => held)))),
+  converter('Values', ['Target PMapGetter'], ([target]) =>
+    map1<PMap>(target, (map) => new ItemSlice(map.entries().map(([, held]) => held))),
+  ),
   converter('SliceToMap', ['Target PSliceGetter', 'KeyPath []string?', 'ValuePath []string?'], ([target, keyPath, valuePath]) =>
     map1<PSlice>(target, (slice) => sliceToMap(slice, keyPath, valuePath)),
   ),

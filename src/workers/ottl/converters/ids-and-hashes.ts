@@ -6,8 +6,8 @@ import { type Converter, converter } from '../converter.ts';
 import { CompileFault, dynamicGetter, type Getter, literalGetter } from '../getter.ts';
 import { utf8 } from '../go-text.ts';
 import { Id, type IdType, OttlError } from '../values.ts';
-import { map1 } from './map-arguments.ts';
 import { fnv1a64, murmur3x64, murmur3x86 } from './hash-functions.ts';
+import { map1 } from './map-arguments.ts';
 import { xxh3Hex, xxh128Hex } from './xxh3.ts';
 
 const digest = (name: string, algorithm: string): Converter =>
@@ -24,9 +24,16 @@ function toId(name: string, type: IdType, length: number, bytes: Uint8Array): Id
   const bad = /[^0-9a-fA-F]/.exec(text);
   if (bad === null) return new Id(type, Uint8Array.from(Buffer.from(text, 'hex')));
   const code = bad[0].charCodeAt(0);
-  const shown = code >= 0x20 && code < 0x7f ? `'${bad[0] === "'" || bad[0] === '\\' ? '\\' : ''}${bad[0]}'` : code >= 0xa1 && code !== 0xad ? `'${bad[0]}'` : runeEscape(code);
+  const shown =
+    code >= 0x20 && code < 0x7f
+      ? `'${bad[0] === "'" || bad[0] === '\\' ? '\\' : ''}${bad[0]}'`
+      : code >= 0xa1 && code !== 0xad
+        ? `'${bad[0]}'`
+        : runeEscape(code);
   const unicode = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
-  return new OttlError(`${name}: could not decode ID: invalid hex: encoding/hex: invalid byte: ${unicode}${shown === '' ? '' : ` ${shown}`}`);
+  return new OttlError(
+    `${name}: could not decode ID: invalid hex: encoding/hex: invalid byte: ${unicode}${shown === '' ? '' : ` ${shown}`}`,
+  );
 }
 
 /** `%#U` shows no character for what cannot be printed. */

@@ -5,7 +5,22 @@ import { checkValue, dynamicGetter, type Getter } from '../getter.ts';
 import type { Lambda } from '../lambda.ts';
 import { normalize } from '../lambda.ts';
 import type { SpanView } from '../span-view.ts';
-import { asString, EntryMap, fromRaw, isPMap, isPSlice, ItemSlice, OttlError, type OttlValue, type PData, type PMap, type PSlice, PValue, TypedSlice, typeName } from '../values.ts';
+import {
+  asString,
+  EntryMap,
+  fromRaw,
+  ItemSlice,
+  isPMap,
+  isPSlice,
+  OttlError,
+  type OttlValue,
+  type PData,
+  type PMap,
+  type PSlice,
+  PValue,
+  TypedSlice,
+  typeName,
+} from '../values.ts';
 
 /** Anything that is a list or a map, as pdata. */
 function listOrMap(value: OttlValue): PSlice | PMap | OttlError {
@@ -29,7 +44,11 @@ function itemError(source: PSlice | PMap, [key, held]: Entry, what: string, erro
 }
 
 /** Evaluates `source` and hands its entries to `visit` until that answers something. */
-function over(source: Getter, visit: (entry: Entry, view: SpanView, source: PSlice | PMap) => OttlValue | OttlError | undefined, otherwise: (source: PSlice | PMap) => OttlValue): Getter {
+function over(
+  source: Getter,
+  visit: (entry: Entry, view: SpanView, source: PSlice | PMap) => OttlValue | OttlError | undefined,
+  otherwise: (source: PSlice | PMap) => OttlValue,
+): Getter {
   return dynamicGetter((view) => {
     const value = source.get(view);
     const items = value instanceof OttlError ? value : listOrMap(value);
@@ -62,7 +81,9 @@ function quantifier(name: string, stopAt: boolean): Converter {
 }
 
 function rebuilt(source: PSlice | PMap, entries: readonly Entry[]): OttlValue {
-  return source.kind === 'map' ? new EntryMap(entries as readonly (readonly [string, PData])[]) : new ItemSlice(entries.map(([, held]) => held));
+  return source.kind === 'map'
+    ? new EntryMap(entries as readonly (readonly [string, PData])[])
+    : new ItemSlice(entries.map(([, held]) => held));
 }
 
 /** ottlcommon.CopyValueTo. */
@@ -105,7 +126,9 @@ const mapEach = converter('MapEach', ['Source Getter', 'Mapper LambdaExpression'
     if (result instanceof OttlError) return itemError(items, entry, 'lambda function', result);
     const held = toPData(result);
     if (held instanceof OttlError) {
-      return new OttlError(`error while converting lambda function result on ${items.kind} item (${entry[0]}, ${typeName(result)}): ${held.message}`);
+      return new OttlError(
+        `error while converting lambda function result on ${items.kind} item (${entry[0]}, ${typeName(result)}): ${held.message}`,
+      );
     }
     return [entry[0], held];
   });
@@ -127,23 +150,29 @@ const mapKeys = converter('MapKeys', ['Source PMapGetter', 'KeyMapper LambdaExpr
   });
 });
 
-const find = converter('Find', ['Source Getter', 'Predicate LambdaExpression', 'Mapper LambdaExpression?'], ([source, predicate, mapper]) => {
-  (predicate as Lambda).assertArity(2, 'invalid predicate: ');
-  (mapper as Lambda | undefined)?.assertArity(2, 'invalid mapper: ');
-  return over(
-    source,
-    (entry, view, items) => {
-      const match = (predicate as Lambda).test(view, args(entry));
-      if (match instanceof OttlError) return itemError(items, entry, 'lambda function', match);
-      if (!match) return undefined;
-      if (mapper === undefined) return entry[1];
-      const result = (mapper as Lambda).call(view, args(entry));
-      if (!(result instanceof OttlError)) return normalize(result);
-      return new OttlError(`error while evaluating mapper lambda function on item (${entry[0]}, ${asString(entry[1])}): ${result.message}`);
-    },
-    () => null,
-  );
-});
+const find = converter(
+  'Find',
+  ['Source Getter', 'Predicate LambdaExpression', 'Mapper LambdaExpression?'],
+  ([source, predicate, mapper]) => {
+    (predicate as Lambda).assertArity(2, 'invalid predicate: ');
+    (mapper as Lambda | undefined)?.assertArity(2, 'invalid mapper: ');
+    return over(
+      source,
+      (entry, view, items) => {
+        const match = (predicate as Lambda).test(view, args(entry));
+        if (match instanceof OttlError) return itemError(items, entry, 'lambda function', match);
+        if (!match) return undefined;
+        if (mapper === undefined) return entry[1];
+        const result = (mapper as Lambda).call(view, args(entry));
+        if (!(result instanceof OttlError)) return normalize(result);
+        return new OttlError(
+          `error while evaluating mapper lambda function on item (${entry[0]}, ${asString(entry[1])}): ${result.message}`,
+        );
+      },
+      () => null,
+    );
+  },
+);
 
 const reduce = converter('Reduce', ['Source Getter', 'Seed Getter', 'Accumulator LambdaExpression'], ([source, seed, accumulator]) => {
   const lambda = accumulator as Lambda;
@@ -162,14 +191,27 @@ const reduce = converter('Reduce', ['Source Getter', 'Seed Getter', 'Accumulator
   });
 });
 
-const when = converter('When', ['Condition LambdaExpression', 'TrueValue Getter', 'FalseValue Getter'], ([condition, trueValue, falseValue]) => {
-  const lambda = condition as Lambda;
-  lambda.assertArity(0);
-  return dynamicGetter((view) => {
-    const match = lambda.test(view, []);
-    if (match instanceof OttlError) return new OttlError(`error while evaluating lambda function: ${match.message}`);
-    return ((match ? trueValue : falseValue) as Getter).get(view);
-  });
-});
+const when = converter(
+  'When',
+  ['Condition LambdaExpression', 'TrueValue Getter', 'FalseValue Getter'],
+  ([condition, trueValue, falseValue]) => {
+    const lambda = condition as Lambda;
+    lambda.assertArity(0);
+    return dynamicGetter((view) => {
+      const match = lambda.test(view, []);
+      if (match instanceof OttlError) return new OttlError(`error while evaluating lambda function: ${match.message}`);
+      return ((match ? trueValue : falseValue) as Getter).get(view);
+    });
+  },
+);
 
-export const lambdaConverters: readonly Converter[] = [quantifier('All', false), quantifier('Any', true), filter, find, mapEach, mapKeys, reduce, when];
+export const lambdaConverters: readonly Converter[] = [
+  quantifier('All', false),
+  quantifier('Any', true),
+  filter,
+  find,
+  mapEach,
+  mapKeys,
+  reduce,
+  when,
+];

@@ -11,7 +11,8 @@ type PatternOf = (view: SpanView) => Pattern | OttlError;
 
 /** A pattern that is text in the condition is compiled once and refused at once when it is faulty; another is compiled when its text changes. */
 export function patternOf(functionName: string, getter: Getter<string>): PatternOf {
-  const told = (text: string, reason: string) => `the regex pattern supplied to ${functionName} '${goQuote(text)}' is not a valid pattern: ${reason}`;
+  const told = (text: string, reason: string) =>
+    `the regex pattern supplied to ${functionName} '${goQuote(text)}' is not a valid pattern: ${reason}`;
   if (getter.literal) {
     const outcome = compilePattern(getter.value!);
     if (outcome.kind === 'faulty') throw new CompileFault(told(getter.value!, outcome.message));

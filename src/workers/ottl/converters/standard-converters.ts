@@ -5,22 +5,36 @@ import { dynamicGetter } from '../getter.ts';
 import { bytesIn } from '../span-view.ts';
 import { isZero } from '../values.ts';
 import { collectionConverters } from './collections.ts';
+import { decodeConverters } from './decode.ts';
+import { formatConverters } from './format.ts';
+import { grokConverters } from './grok.ts';
 import { idConverters } from './ids-and-hashes.ts';
 import { lambdaConverters } from './lambdas.ts';
+import { networkConverters } from './network.ts';
+import { parsingConverters } from './parsing.ts';
 import { patternConverters } from './regular-expressions.ts';
 import { stringConverters } from './strings.ts';
+import { timeTextConverters } from './time-text.ts';
 import { timeConverters } from './times.ts';
 import { typeConverters } from './type-checks.ts';
+import { userAgentConverters } from './user-agent.ts';
 
 export const standardConverters: ReadonlyMap<string, Converter> = new Map(
   [
     collectionConverters,
+    decodeConverters,
+    formatConverters,
+    grokConverters,
     idConverters,
     lambdaConverters,
+    networkConverters,
+    parsingConverters,
     patternConverters,
     stringConverters,
     timeConverters,
+    timeTextConverters,
     typeConverters,
+    userAgentConverters,
   ].flatMap((converters) => converters.map((each) => [each.name, each] as const)),
 );
 

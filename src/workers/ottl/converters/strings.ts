@@ -3,7 +3,7 @@
 import { type Converter, converter } from '../converter.ts';
 import { CompileFault, dynamicGetter, type Getter, toStringLike } from '../getter.ts';
 import { byteLength } from '../go-text.ts';
-import { isPMap, isPSlice, Opaque, OttlError, type OttlValue, pdataTypeName, PValue, TypedSlice, typeName } from '../values.ts';
+import { isPMap, isPSlice, Opaque, OttlError, type OttlValue, PValue, pdataTypeName, TypedSlice, typeName } from '../values.ts';
 import { goLower, goUpper, toCamel, toSnake } from './case-words.ts';
 import { map1, map2 } from './map-arguments.ts';
 
@@ -132,21 +132,29 @@ export const stringConverters: readonly Converter[] = [
     if (change === undefined) throw new CompileFault(`invalid case: ${toCase}, allowed cases are: lower, upper, snake, camel`);
     return map1<string>(target, change);
   }),
-  converter('HasPrefix', ['Target StringGetter', 'Prefix StringGetter'], ([a, b]) => map2<string, string>(a, b, (text, part) => text.startsWith(part))),
-  converter('HasSuffix', ['Target StringGetter', 'Suffix StringGetter'], ([a, b]) => map2<string, string>(a, b, (text, part) => text.endsWith(part))),
+  converter('HasPrefix', ['Target StringGetter', 'Prefix StringGetter'], ([a, b]) =>
+    map2<string, string>(a, b, (text, part) => text.startsWith(part)),
+  ),
+  converter('HasSuffix', ['Target StringGetter', 'Suffix StringGetter'], ([a, b]) =>
+    map2<string, string>(a, b, (text, part) => text.endsWith(part)),
+  ),
   converter('TrimPrefix', ['Target StringGetter', 'Prefix StringGetter'], ([a, b]) =>
     map2<string, string>(a, b, (text, part) => (text.startsWith(part) ? text.slice(part.length) : text)),
   ),
   converter('TrimSuffix', ['Target StringGetter', 'Suffix StringGetter'], ([a, b]) =>
     map2<string, string>(a, b, (text, part) => (part !== '' && text.endsWith(part) ? text.slice(0, -part.length) : text)),
   ),
-  converter('Trim', ['Target StringGetter', 'Replacement string?'], ([target, set]) => map1<string>(target, (text) => trimSet(text, set ?? ' '))),
+  converter('Trim', ['Target StringGetter', 'Replacement string?'], ([target, set]) =>
+    map1<string>(target, (text) => trimSet(text, set ?? ' ')),
+  ),
   converter('Split', ['Target StringGetter', 'Delimiter StringGetter'], ([a, b]) =>
     map2<string, string>(a, b, (text, delimiter) => new TypedSlice('string', goSplit(text, delimiter))),
   ),
   converter('Concat', ['Vals SliceGetter[StringLikeGetter]', 'Delimiter StringGetter'], ([vals, delimiter]) => concat(vals, delimiter)),
-  converter('Substring', ['Target StringGetter', 'Start IntGetter', 'Length IntGetter', 'Utf8Safe bool?'], ([target, start, length, safe]) =>
-    substring(target, start, length, safe ?? false),
+  converter(
+    'Substring',
+    ['Target StringGetter', 'Start IntGetter', 'Length IntGetter', 'Utf8Safe bool?'],
+    ([target, start, length, safe]) => substring(target, start, length, safe ?? false),
   ),
   converter('Len', ['Target Getter'], ([target]) => map1<OttlValue>(target, lengthOf)),
   converter('Base64Encode', ['Target StringGetter', 'Variant StringGetter?'], ([target, variant]) =>
@@ -160,4 +168,3 @@ export const stringConverters: readonly Converter[] = [
     }),
   ),
 ];
-

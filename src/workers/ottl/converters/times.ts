@@ -2,10 +2,10 @@
 
 import { type Converter, converter } from '../converter.ts';
 import { dynamicGetter, type Getter } from '../getter.ts';
-import { Duration, OttlError, type OttlValue, Time, unixSeconds } from '../values.ts';
-import { map1, map2 } from './map-arguments.ts';
-import { civilTime, type CivilTime } from './civil-time.ts';
+import { type Duration, OttlError, type OttlValue, Time, unixSeconds } from '../values.ts';
+import { type CivilTime, civilTime } from './civil-time.ts';
 import { parseGoDuration } from './go-duration.ts';
+import { map1, map2 } from './map-arguments.ts';
 
 const int64 = (value: bigint): bigint => BigInt.asIntN(64, value);
 

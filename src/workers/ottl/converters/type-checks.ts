@@ -2,8 +2,8 @@
 
 import { type Converter, converter } from '../converter.ts';
 import { dynamicGetter, type Getter, type GetterName } from '../getter.ts';
-import { formatFloatG, goQuote } from '../go-text.ts';
 import { parseGoInt } from '../go-numbers.ts';
+import { formatFloatG, goQuote } from '../go-text.ts';
 import { Duration, Id, isPMap, isPSlice, isZero, Opaque, OttlError, type OttlValue, PValue, Time, TypedSlice } from '../values.ts';
 import { map1 } from './map-arguments.ts';
 
@@ -99,4 +99,3 @@ export const typeConverters: readonly Converter[] = [
     }),
   ),
 ];
-

@@ -104,7 +104,8 @@ function hash64(input: Input): bigint {
   }
   let acc = (size * prime64[1]) & mask;
   if (length <= 128) {
-    for (let i = Math.floor((length - 1) / 32); i >= 0; i--) acc += mix(input, 16 * i, 32 * i) + mix(input, length - 16 * (i + 1), 32 * i + 16);
+    for (let i = Math.floor((length - 1) / 32); i >= 0; i--)
+      acc += mix(input, 16 * i, 32 * i) + mix(input, length - 16 * (i + 1), 32 * i + 16);
     return avalanche(acc & mask);
   }
   if (length <= 240) {
@@ -180,7 +181,10 @@ function hash128(input: Input): Pair {
 }
 
 const hex = (value: bigint): string => value.toString(16).padStart(16, '0');
-const inputOf = (bytes: Uint8Array): Input => ({ view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), length: bytes.length });
+const inputOf = (bytes: Uint8Array): Input => ({
+  view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  length: bytes.length,
+});
 
 /** Shape: 16 hex digits, big-endian. */
 export function xxh3Hex(bytes: Uint8Array): string {
