@@ -11,6 +11,23 @@ export interface Pattern {
   groups(text: string): readonly (string | null)[] | null;
 }
 
+/** Stands in a group's name before a number, where the name was taken already. */
+const takenMark = '__taken';
+
+/** Go lets several groups have one name, re2js does not: all but the first get a number. */
+function numberTakenNames(expression: string): string {
+  const taken = new Set<string>();
+  return expression.replace(/\\[\s\S]|\(\?P?<([A-Za-z_]\w*)>/g, (whole, name: string | undefined) => {
+    if (name === undefined || !taken.has(name)) {
+      if (name !== undefined) taken.add(name);
+      return whole;
+    }
+    const free = `${name}${takenMark}${taken.size}`;
+    taken.add(free);
+    return `(?P<${free}>`;
+  });
+}
+
 class Re2Pattern implements Pattern {
   readonly #compiled: RE2JS;
   constructor(compiled: RE2JS) {
@@ -23,7 +40,7 @@ class Re2Pattern implements Pattern {
 
   groupNames(): readonly string[] {
     const names = new Array<string>(this.#compiled.groupCount()).fill('');
-    for (const [name, index] of Object.entries(this.#compiled.namedGroups())) names[index - 1] = name;
+    for (const [name, index] of Object.entries(this.#compiled.namedGroups())) names[index - 1] = name.split(takenMark)[0]!;
     return names;
   }
 
@@ -41,7 +58,7 @@ export type PatternOutcome =
 /** Errors: the message is Go's: "error parsing regexp: missing argument to repetition operator: `*`". */
 export function compilePattern(expression: string): PatternOutcome {
   try {
-    return { kind: 'pattern', pattern: new Re2Pattern(RE2JS.compile(expression)) };
+    return { kind: 'pattern', pattern: new Re2Pattern(RE2JS.compile(numberTakenNames(expression))) };
   } catch (error) {
     return { kind: 'faulty', message: error instanceof Error ? error.message : String(error) };
   }

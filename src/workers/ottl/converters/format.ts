@@ -4,7 +4,7 @@ import { type Converter, converter } from '../converter.ts';
 import { formatValue } from '../format-value.ts';
 import { dynamicGetter, type Getter } from '../getter.ts';
 import { formatFloatE, formatFloatF, formatFloatG, goQuote } from '../go-text.ts';
-import { isPMap, isPSlice, OttlError, type OttlValue, typeName } from '../values.ts';
+import { Duration, Id, isPMap, isPSlice, OttlError, type OttlValue, PlainInt, Time, typeName } from '../values.ts';
 
 interface Directive {
   readonly flags: string;
@@ -110,6 +110,9 @@ function formatOne(value: OttlValue, directive: Directive): string {
   else if (typeof value === 'number') text = formatFloat(value, directive);
   else if (typeof value === 'string') text = formatText(value, directive);
   else if (value instanceof Uint8Array) text = formatBytes(value, directive);
+  else if (value instanceof Duration && !'vsqxX'.includes(verb)) text = formatInteger(value.nanos, directive);
+  else if (value instanceof Duration || value instanceof Id || value instanceof Time) text = formatText(formatValue(value), directive);
+  else if (value instanceof PlainInt) text = formatInteger(value.value, directive);
   else if (value instanceof Map) {
     const keys = [...value.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     return `map[${keys.map((key) => `${formatOne(key, directive)}:${formatOne(value.get(key)!, directive)}`).join(' ')}]`;

@@ -36,12 +36,16 @@ function translator(locale: string, format: string): (text: string) => string {
           type === 'month' ? (longNames.month ? english : english.slice(0, 3)) : longNames.weekday ? english : english.slice(0, 3),
         );
     };
-    monthNames.forEach((english, i) => {
-      const date = new Date(Date.UTC(2024, i, 15));
-      add({ month: style }, 'month', date, english);
-      add({ month: style, day: 'numeric' }, 'month', date, english);
-    });
-    dayNames.forEach((english, i) => add({ weekday: style }, 'weekday', new Date(Date.UTC(2024, 0, 7 + i)), english));
+    if (/%[Bbh]/.test(format))
+      monthNames.forEach((english, i) => {
+        const date = new Date(Date.UTC(2024, i, 15));
+        add({ month: style }, 'month', date, english);
+        add({ month: style, day: 'numeric' }, 'month', date, english);
+      });
+    if (/%[Aa]/.test(format))
+      dayNames.forEach((english, i) => {
+        add({ weekday: style }, 'weekday', new Date(Date.UTC(2024, 0, 7 + i)), english);
+      });
   }
   const byLength = [...words.keys()].sort((a, b) => b.length - a.length);
   return (text) => {

@@ -9,9 +9,28 @@ export function fixedZone(name: string, offset: number): Zone {
 
 const known = new Map<string, Zone | undefined>();
 
+/** ICU abbreviates a zone only in the English of those who live in it. */
+const abbreviationLocales = ['en-US', 'en-GB', 'en-AU', 'en-NZ', 'en-IN', 'en-ZA'];
+/** Zones without summer time that it abbreviates nowhere. */
+const abbreviations: Record<string, string> = {
+  'Africa/Johannesburg': 'SAST',
+  'Africa/Lagos': 'WAT',
+  'Africa/Nairobi': 'EAT',
+  'Asia/Hong_Kong': 'HKT',
+  'Asia/Jakarta': 'WIB',
+  'Asia/Karachi': 'PKT',
+  'Asia/Kolkata': 'IST',
+  'Asia/Seoul': 'KST',
+  'Asia/Shanghai': 'CST',
+  'Asia/Taipei': 'CST',
+  'Asia/Tokyo': 'JST',
+  'Europe/Moscow': 'MSK',
+};
+
 class NamedZone implements Zone {
   readonly #parts: Intl.DateTimeFormat;
-  readonly #names: Intl.DateTimeFormat;
+  readonly #names: readonly Intl.DateTimeFormat[];
+  readonly #name: string;
 
   constructor(name: string) {
     this.#parts = new Intl.DateTimeFormat('en-US', {
@@ -25,31 +44,37 @@ class NamedZone implements Zone {
       minute: 'numeric',
       second: 'numeric',
     });
-    this.#names = new Intl.DateTimeFormat('en-US', { timeZone: name, timeZoneName: 'short' });
+    this.#name = name;
+    this.#names = abbreviationLocales.map((locale) => new Intl.DateTimeFormat(locale, { timeZone: name, timeZoneName: 'short' }));
   }
 
   offsetSeconds(unix: bigint): number {
     const ms = Number(unix) * 1000;
     if (Number.isNaN(new Date(ms).getTime())) return 0;
-    const parts: Record<string, string> = {};
+    const parts: Partial<Record<Intl.DateTimeFormatPartTypes, string>> = {};
     for (const { type, value } of this.#parts.formatToParts(ms)) parts[type] = value;
-    const year = parts['era']?.startsWith('B') ? 1 - Number(parts['year']) : Number(parts['year']);
+    const year = parts.era?.startsWith('B') ? 1 - Number(parts.year) : Number(parts.year);
     const local = new Date(0);
-    local.setUTCFullYear(year, Number(parts['month']) - 1, Number(parts['day']));
-    local.setUTCHours(Number(parts['hour']), Number(parts['minute']), Number(parts['second']));
+    local.setUTCFullYear(year, Number(parts.month) - 1, Number(parts.day));
+    local.setUTCHours(Number(parts.hour), Number(parts.minute), Number(parts.second));
     return Math.round(local.getTime() / 1000 - Number(unix));
   }
 
   abbreviation(unix: bigint): string {
     const ms = Number(unix) * 1000;
     if (Number.isNaN(new Date(ms).getTime())) return '';
-    const name = this.#names.formatToParts(ms).find((part) => part.type === 'timeZoneName')?.value ?? '';
-    return /^GMT[+-]/.test(name)
-      ? name
-          .slice(3)
-          .replace(/^([+-])(\d)(?!\d)/, '$10$2')
-          .replace(':', '')
-      : name;
+    const fixed = Object.hasOwn(abbreviations, this.#name) ? abbreviations[this.#name] : undefined;
+    if (fixed !== undefined) return fixed;
+    let numeric = '';
+    for (const names of this.#names) {
+      const name = names.formatToParts(ms).find((part) => part.type === 'timeZoneName')?.value ?? '';
+      if (!/^GMT[+-]/.test(name)) return name;
+      numeric = name
+        .slice(3)
+        .replace(/^([+-])(\d)(?!\d)/, '$10$2')
+        .replace(':', '');
+    }
+    return numeric;
   }
 }
 
@@ -82,10 +107,8 @@ export function localZone(): Zone {
 
 /** The moment at which clocks of `zone` show `localSeconds` (as if they were UTC): in a gap or an overlap, Go's choice. */
 export function unixOfLocal(localSeconds: number, zone: Zone): number {
-  const guess = localSeconds - zone.offsetSeconds(BigInt(localSeconds));
-  const offset = zone.offsetSeconds(BigInt(guess));
-  const better = localSeconds - offset;
-  return zone.offsetSeconds(BigInt(better)) === offset ? better : guess;
+  const offset = zone.offsetSeconds(BigInt(localSeconds));
+  return offset === 0 ? localSeconds : localSeconds - zone.offsetSeconds(BigInt(localSeconds - offset));
 }
 
 export function zoneNameOf(time: Time): string {

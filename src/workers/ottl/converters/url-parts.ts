@@ -17,7 +17,7 @@ function percentDecode(text: string, plusIsSpace = false): string | undefined {
 
 /** The first escape that is none, as url.EscapeError prints it. */
 function badEscape(text: string): string {
-  return goQuote(/%(?![0-9a-fA-F]{2})[^]{0,2}/.exec(text)?.[0] ?? '');
+  return goQuote(/%(?![0-9a-fA-F]{2})[\s\S]{0,2}/.exec(text)?.[0] ?? '');
 }
 
 /** Percent-encodes every byte that is neither unreserved nor in `kept`. */
