@@ -34,8 +34,10 @@ export class PolicyRig {
   readonly policies: CompiledPolicies;
   readonly #traces = new Map<string, RigTrace>();
   readonly #states: Uint32Array;
+  readonly cursor = { bytes, words, fact: 0, scopeRow: 0, resourceRow: 0 };
   #statesUsed = 0;
   #free = factsAt + factsBytes;
+  readonly #runs: { readonly run: number; readonly trace: RigTrace }[] = [];
 
   constructor(policies: readonly PolicyConfig[], context: Partial<PolicyContext> = {}) {
     this.policies = compilePolicies(policies, { ...plainContext, ...context });
@@ -61,13 +63,29 @@ export class PolicyRig {
     const known = this.#traces.get(key) ?? { state: this.#takeState(), traceId, spanCount: 0 };
     this.#traces.set(key, known);
     known.spanCount += words[(run + runRow.spanCount) / 4]!;
-    if (!this.policies.wantsSpans(this.#states, known.state)) return;
+    this.#runs.push({ run, trace: known });
+    this.#foldRun(run, known.state);
+  }
+
+  #foldRun(run: number, state: number): void {
+    if (!this.policies.wantsSpans(this.#states, state)) return;
     const count = kernel.facts(run, factsAt);
-    const row = words[(run + runRow.scope) / 4]!;
-    const cursor = { bytes, words, fact: factsAt / 4, scopeRow: row, resourceRow: words[(row + scopeRow.resource) / 4]! };
+    const { cursor } = this;
+    cursor.scopeRow = words[(run + runRow.scope) / 4]!;
+    cursor.resourceRow = words[(cursor.scopeRow + scopeRow.resource) / 4]!;
     for (let index = 0; index < count; index++) {
       cursor.fact = (factsAt + index * factRow.bytes) / 4;
-      this.policies.fold(cursor, this.#states, known.state);
+      this.policies.fold(cursor, this.#states, state);
+    }
+  }
+
+  /** Folds all that was taken once more from the beginning, as if it came in one request, and decides every trace; for benchmarks. */
+  again(): void {
+    this.#states.fill(0, 0, this.#statesUsed);
+    this.policies.beginRequest();
+    for (const { run, trace } of this.#runs) this.#foldRun(run, trace.state);
+    for (const { traceId, spanCount, state } of this.#traces.values()) {
+      this.policies.decide({ traceId, spanCount, sizeBytes: 0, bytes, firstRun: 0 }, this.#states, state, 0);
     }
   }
 
