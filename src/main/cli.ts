@@ -6,6 +6,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { systemClock } from '../shared/clock.ts';
 import { systemPrng } from '../shared/prng.ts';
 import { ExitCode, type ProcessHost } from './commands/process-host.ts';
+import type { LoadgenOptions } from './loadgen/loadgen-flags.ts';
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
@@ -24,6 +25,7 @@ interface SharedOptions {
   readonly set: readonly string[];
   readonly featureGates: readonly string[];
   readonly compatibility?: 'otelcol';
+  readonly tracesOnly?: boolean;
   readonly shutdownTimeout: number;
   readonly arenaMib?: number;
 }
@@ -49,12 +51,13 @@ function withConfigOptions(command: Command): Command {
   return command
     .option('--config <source>', 'FILE, env:NAME or yaml:TEXT; may repeat, later ones win', repeated, [])
     .option('--set <path=value>', 'set one value, over all configurations; may repeat', repeated, [])
-    .option('--feature-gates <gates>', 'comma-separated gates: +id or id on, -id off', repeated, []);
+    .option('--feature-gates <gates>', 'comma-separated gates: +id or id on, -id off', repeated, [])
+    .option('--traces-only', 'leave pipelines of other signals out')
+    .addOption(new Option('--compatibility <with>', 'bring back quirks that are fixed by default').choices(['otelcol']));
 }
 
 function withRunOptions(command: Command): Command {
   return withConfigOptions(command)
-    .addOption(new Option('--compatibility <with>', 'bring back quirks that are fixed by default').choices(['otelcol']))
     .option('--shutdown-timeout <duration>', 'how long draining may take', milliseconds, 30_000)
     .addOption(new Option('--arena-mib <mib>', 'memory for spans').argParser(mebibytes).env('RINGTAIL_ARENA_MIB'));
 }
@@ -76,6 +79,7 @@ async function run(options: SharedOptions): Promise<number> {
       sets: options.set,
       featureGates,
       otelcolCompatibility: options.compatibility === 'otelcol',
+      tracesOnly: options.tracesOnly ?? false,
       shutdownTimeoutMs: options.shutdownTimeout,
       arenaMib: options.arenaMib,
     },
@@ -88,7 +92,6 @@ interface CheckArguments extends SharedOptions {
   readonly print?: boolean;
   readonly printSchema?: boolean;
   readonly rate?: number;
-  readonly tracesOnly?: boolean;
 }
 
 async function check(files: readonly string[], options: CheckArguments): Promise<number> {
@@ -102,6 +105,7 @@ async function check(files: readonly string[], options: CheckArguments): Promise
       files: [...options.config, ...files],
       sets: options.set,
       featureGates,
+      otelcolCompatibility: options.compatibility === 'otelcol',
       ...(fix === undefined ? {} : { fix }),
       ...(print === undefined ? {} : { print }),
       ...(printSchema === undefined ? {} : { printSchema }),
@@ -123,6 +127,30 @@ async function listFeatureGates(): Promise<number> {
   const { featureGatesText } = await import('./commands/list.ts');
   host.stdout(featureGatesText());
   return ExitCode.done;
+}
+
+/** The flags stand in a table of their own; what cannot be read is refused in commander's words. */
+async function withLoadgenFlags(command: Command): Promise<Command> {
+  const { loadgenFlags } = await import('./loadgen/loadgen-flags.ts');
+  for (const { flags, description, parse, initial } of loadgenFlags) {
+    const parser = (text: string, previous: unknown) => {
+      try {
+        return parse(text, previous);
+      } catch (error) {
+        throw new InvalidArgumentError((error as Error).message);
+      }
+    };
+    command.addOption(new Option(flags, description).default(initial).argParser(parser).preset('true'));
+  }
+  return command;
+}
+
+async function loadgen(options: LoadgenOptions): Promise<number> {
+  const { checkLoadgenOptions } = await import('./loadgen/loadgen-flags.ts');
+  const fault = checkLoadgenOptions(options);
+  if (fault !== undefined) throw new CommanderError(ExitCode.refused, 'ringtail.loadgen', `error: ${fault}`);
+  const { runLoadgen } = await import('./commands/loadgen.ts');
+  return runLoadgen(options, host);
 }
 
 interface DemoArguments {
@@ -174,7 +202,6 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .option('--print', 'print the effective configuration, defaults filled in')
     .option('--print-schema', 'print a JSON Schema')
     .option('--rate <traces>', 'traces per second to expect', positive)
-    .option('--traces-only', 'leave pipelines of other signals out')
     .action(finishWith(check));
   withConfigOptions(command('validate', 'check a configuration without running it')).action(
     finishWith((options: SharedOptions) => check([], options)),
@@ -193,6 +220,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .option('--keep', 'leave everything running until Ctrl-C')
     .option('--free-ports', 'free ports on 127.0.0.1 instead of 4317 on addresses of their own')
     .action(finishWith(demo));
+  await withLoadgenFlags(command('loadgen', 'send OTLP traces, with the flags of telemetrygen').action(finishWith(loadgen)));
   command('components', 'list the components that are built in').action(finishWith(listComponents));
   command('featuregate', 'list the feature gates').action(finishWith(listFeatureGates));
   await program.parseAsync([...argv], { from: 'user' });

@@ -55,7 +55,6 @@ export async function sendDemoLoad(settings: DemoLoadSettings): Promise<LoadRepo
     traces: settings.tracesPerKind * demoKinds.length,
     durationMs: Infinity,
     workers: 1,
-    spanLinks: 0,
     onTrace: (traceId, plan) => sent.set(hexOf(traceId), { environment, kind: plan.kind as DemoKind, spans: plan.spans.length }),
   });
   const startMs = clock.monotonicMs();

@@ -22,8 +22,6 @@ export interface LoadGeneratorSettings {
   /** Units: milliseconds; Infinity for ever. */
   readonly durationMs: number;
   readonly workers: number;
-  /** Links of each span, once there are spans to link to. */
-  readonly spanLinks: number;
   /** Told of each trace before its first span leaves. */
   onTrace?(traceId: TraceIdWords, plan: TracePlan): void;
 }
@@ -64,7 +62,7 @@ export class LoadGenerator {
     const pen = new TracePen(this.#settings);
     for (let count = 0; count < traces && !this.#stopped; count++) {
       const plan = source.next();
-      const traceId = pen.begin();
+      const traceId = pen.begin(plan);
       account.countTrace(plan.kind);
       onTrace?.(traceId, plan);
       for (const span of plan.spans) {
@@ -98,6 +96,7 @@ class TracePen {
   readonly #earlier: SpanContext[] = [];
   #oldest = 0;
   #rootId: SpanIdWords = [0, 0];
+  #rootLinks: readonly SpanContext[] = noLinks;
   #traceId: TraceIdWords = [0, 0, 0, 0];
   #epochHigh = 0;
   #epochLow = 0;
@@ -106,12 +105,16 @@ class TracePen {
     this.#settings = settings;
   }
 
-  begin(): TraceIdWords {
+  begin(plan: TracePlan): TraceIdWords {
     const nanos = BigInt(Math.floor(this.#settings.clock.wallMs() * 1000)) * 1000n;
     this.#epochHigh = Number(nanos / word);
     this.#epochLow = Number(nanos % word);
     this.#traceId = [this.#word(), this.#word(), this.#word(), this.#word() || 1];
     this.#rootId = this.#spanId();
+    // The root is begun before its children, which may link to it, and is sent after them.
+    const linkCount = plan.spans.at(-1)?.linked?.links.length ?? 0;
+    this.#rootLinks = this.#links(linkCount);
+    if (linkCount > 0) this.#remember({ traceId: this.#traceId, spanId: this.#rootId });
     return this.#traceId;
   }
 
@@ -127,12 +130,13 @@ class TracePen {
       epochLow: this.#epochLow,
     };
     this.spansWritten += 1;
-    const template = span.linked !== undefined && this.#earlier.length > 0 ? span.linked : span.template;
-    outbox.append(template, facts, template.links.length > 0 ? this.#links(template.links.length) : noLinks);
-    if (span.linked !== undefined) this.#remember({ traceId: this.#traceId, spanId });
+    const links = span.isRoot ? this.#rootLinks : this.#links(span.linked?.links.length ?? 0);
+    outbox.append(links.length > 0 ? span.linked! : span.template, facts, links);
+    if (span.linked !== undefined && !span.isRoot) this.#remember({ traceId: this.#traceId, spanId });
   }
 
-  #links(count: number): SpanContext[] {
+  #links(count: number): readonly SpanContext[] {
+    if (count === 0 || this.#earlier.length === 0) return noLinks;
     return Array.from({ length: count }, () => this.#earlier[Math.floor(this.#settings.prng.next() * this.#earlier.length)]!);
   }
 

@@ -107,7 +107,8 @@ class HttpWire implements LoadTarget {
 
   send(request: SendRequest): Promise<SendOutcome> {
     const body = Buffer.concat(request.chunks, request.byteLength);
-    const timeout = request.deadlineMs === Infinity ? undefined : Math.max(1, request.deadlineMs - this.#settings.clock.monotonicMs());
+    const timeout =
+      request.deadlineMs === Infinity ? undefined : Math.max(1, Math.ceil(request.deadlineMs - this.#settings.clock.monotonicMs()));
     return new Promise((resolve) => {
       const open = this.#url.protocol === 'https:' ? httpsRequest : httpRequest;
       const options = { ...this.#options, ...(timeout === undefined ? {} : { signal: AbortSignal.timeout(timeout) }) };
