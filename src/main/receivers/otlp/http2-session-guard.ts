@@ -97,9 +97,10 @@ export class Http2SessionGuard {
       return;
     }
     const minMs = this.#calls === 0 && !this.#limits.permitPingWithoutCall ? pingWithoutCallMs : this.#limits.pingMinMs;
-    if (sinceLastMs >= minMs || ++this.#pingStrikes <= pingStrikesMax) return;
+    if (this.session.destroyed || sinceLastMs >= minMs || ++this.#pingStrikes <= pingStrikesMax) return;
     this.session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from('too_many_pings'));
-    this.session.destroy();
+    // In the next turn, so that the client still hears why.
+    setImmediate(() => this.session.destroy());
   }
 
   sweep(nowMs: number): void {
