@@ -34,6 +34,7 @@ export interface Kernel {
   frameBytes(firstRunPtr: number): number;
   /**
    * Writes ResourceSpans fields (tag, length, body) for a chain of runs linked by `next`: adjacent runs of one source ScopeSpans share it, of one source ResourceSpans share that.
+   * What a run's `mark` points at is appended to its ScopeSpans; runs with different marks share none.
    * Every header byte (resource, scope, schema URLs, unknown fields) and every span byte is copied as it is. Returns the position after the last byte.
    */
   frame(firstRunPtr: number, outPtr: number): number;

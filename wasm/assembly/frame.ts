@@ -5,6 +5,7 @@ import {
   CONTEXT_FIRST_PIECE,
   CONTEXT_SECOND_LENGTH,
   CONTEXT_SECOND_PIECE,
+  RUN_MARK,
   RUN_NEXT,
   RUN_SCOPE,
   RUN_SPANS,
@@ -56,17 +57,25 @@ function copyHeader(out: u32, row: u32): u32 {
   return out;
 }
 
+/** Bytes that a run's mark asks to be appended to its ScopeSpans: `mark` is 0 or the position of a u32 length with the bytes behind it. */
+// @ts-ignore: decorator
+@inline
+function suffixBytes(mark: u32): u32 {
+  return mark ? load<u32>(mark) : 0;
+}
+
 /** Where the last measured group ended: the first run that does not belong to it, 0 at the chain's end. */
 let groupEnd: u32 = 0;
 
 /** Length of the ScopeSpans that the chain starts with at `run`. */
 function scopeLength(run: u32): u32 {
   const scope = load<u32>(run, RUN_SCOPE);
-  let length = headerBytes(scope);
+  const mark = load<u32>(run, RUN_MARK);
+  let length = headerBytes(scope) + suffixBytes(mark);
   do {
     length += load<u32>(run, RUN_SPANS_LENGTH);
     run = load<u32>(run, RUN_NEXT);
-  } while (run && load<u32>(run, RUN_SCOPE) == scope);
+  } while (run && load<u32>(run, RUN_SCOPE) == scope && load<u32>(run, RUN_MARK) == mark);
   groupEnd = run;
   return length;
 }
@@ -107,10 +116,12 @@ export function writeChain(run: u32, out: u32): u32 {
       store<u8>(out++, TAG_SCOPE_SPANS);
       out = writeVarint(out, inner);
       out = copyHeader(out, load<u32>(run, RUN_SCOPE));
+      const mark = load<u32>(run, RUN_MARK);
       while (run != scopeEnd) {
         out = copy(out, load<u32>(run, RUN_SPANS), load<u32>(run, RUN_SPANS_LENGTH));
         run = load<u32>(run, RUN_NEXT);
       }
+      if (mark) out = copy(out, mark + 4, load<u32>(mark));
     }
   }
   return out;

@@ -20,6 +20,9 @@ export interface ShardRegionPlace {
   readonly traceRowsMax: number;
   readonly cacheAt: number;
   readonly cacheRowsMax: number;
+  /** Where what kept spans say of their decision is written, once for each different text; length 0: nothing is said. */
+  readonly suffixesAt: number;
+  readonly suffixesLength: number;
   /** The instance's request ring: `ringAt` words of block positions, head counter at `ringHeadAt`. */
   readonly ringAt: number;
   readonly ringHeadAt: number;
@@ -56,7 +59,8 @@ export const header = {
   outputSpans: 24,
   outputNeeded: 25, // room that the pending chain needs, 0 when nothing is pending
   bank: 26, // committed: which of the two banks of counters counts
-  words: 27,
+  suffixUsed: 27, // bytes written at `suffixesAt`
+  words: 28,
 } as const;
 
 /** Doubles of the header (f64 index from the header's start + 256 bytes). Times are milliseconds on the main thread's monotonic clock. */
@@ -101,9 +105,20 @@ export const shardCounters = [
 /** Doubles behind the counters for each policy: votes by verdict in traces, spans and bytes, executions and their milliseconds. */
 export const policyColumns = 11;
 
-/** Doubles of one bank: the counters, policy evaluation errors, the policies' columns. */
+/** Upper bounds of the age histograms' buckets but the last. Units: seconds. Source: the SDK's default boundaries. */
+export const ageBoundaries = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000] as const;
+
+/** Doubles of an age histogram: its buckets, then the sum. */
+export const ageDoubles = ageBoundaries.length + 2;
+
+/** What a task counts: the counters, the ages of late spans, the ages of traces when they leave the table. */
+export const countDoubles = shardCounters.length + 2 * ageDoubles;
+export const lateAgeAt = shardCounters.length;
+export const removalAgeAt = shardCounters.length + ageDoubles;
+
+/** Doubles of one bank: what tasks count, policy evaluation errors, the policies' columns. */
 export function bankDoubles(policies: number): number {
-  return shardCounters.length + 1 + policies * policyColumns;
+  return countDoubles + 1 + policies * policyColumns;
 }
 export type ShardCounter = (typeof shardCounters)[number];
 

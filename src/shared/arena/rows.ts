@@ -11,7 +11,7 @@
  * scope:    position of the scope row.
  * hash:     32 bits mixed from the trace id (table and shard placement; never the backend's).
  * trace id: position of the 16 id bytes; an absent id points at 16 zero bytes.
- * mark:     free for the reader's use (owner, shard), written 0.
+ * mark:     written 0. Otherwise the position of a u32 length and so many bytes (whole fields), which `frame` appends to the ScopeSpans of the run.
  * A run has at most `runSpansMax` spans (a longer row of spans becomes several runs), so that the fact rows of one run fit a fixed scratch.
  */
 export const runSpansMax = 1024;

@@ -1,6 +1,14 @@
 /** What a shard and its policies counted, as columns in its region that the main thread turns into metrics. Whichever thread runs the shard writes. */
 
-import { bankDoubles, header, headerDoubles, type ShardCounter, shardCounters } from '../../shared/arena/region-layout.ts';
+import {
+  ageDoubles,
+  bankDoubles,
+  countDoubles,
+  header,
+  headerDoubles,
+  type ShardCounter,
+  shardCounters,
+} from '../../shared/arena/region-layout.ts';
 import type { ShardMemory } from '../../shared/trace-table/shard-memory.ts';
 import type { PolicyCounters } from '../policies/policy-counters.ts';
 
@@ -10,7 +18,7 @@ export const counterIndex = Object.fromEntries(shardCounters.map((name, index) =
 /**
  * One bank of cumulative doubles; `policies` is P. The reading methods read the bank that counts.
  *
- *      ├ shard counters ┼ evaluation errors 1 ┼ traces 3P ┼ spans 3P ┼ bytes 3P ┼ executions P ┼ milliseconds P ┤   by verdict: not sampled, sampled, dropped
+ *      ├ shard counters ┼ late ages ┼ removal ages ┼ evaluation errors 1 ┼ traces 3P ┼ spans 3P ┼ bytes 3P ┼ executions P ┼ milliseconds P ┤   by verdict: not sampled, sampled, dropped
  */
 export class ShardColumns {
   readonly #memory: ShardMemory;
@@ -42,6 +50,10 @@ export class ShardColumns {
   counter(name: ShardCounter): number {
     return this.#read(counterIndex[name]);
   }
+  /** Copies an age histogram, `lateAgeAt` or `removalAgeAt`: buckets, then the sum in seconds. */
+  ages(at: number, into: Float64Array): void {
+    for (let index = 0; index < ageDoubles; index++) into[index] = this.#read(at + index);
+  }
   get evaluationErrors(): number {
     return this.#read(this.#errors);
   }
@@ -62,7 +74,7 @@ export class ShardColumns {
   }
 
   get #errors(): number {
-    return shardCounters.length;
+    return countDoubles;
   }
 
   #at(bank: number): number {

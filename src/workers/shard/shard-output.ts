@@ -76,10 +76,9 @@ export class ShardOutput {
     return false;
   }
 
-  /** Chains a late run of a sampled trace; `flushLate` frames the chain at the end of its request. */
+  /** Chains a late run of a sampled trace, whose `next` is 0; `flushLate` frames the chain at the end of its request. */
   addLate(run: number, spans: number): void {
     const { words } = this.#memory;
-    words[(run + runRow.next) / 4] = 0;
     if (this.#lateFirst === 0) this.#lateFirst = run;
     else words[(this.#lateLast + runRow.next) / 4] = run;
     this.#lateLast = run;

@@ -26,6 +26,8 @@ export interface ShardSettings {
   readonly otherStayHeld: boolean;
   /** Whether sizes of spec 1.5 are kept per trace even if no policy asks. */
   readonly needsSizes: boolean;
+  /** What kept spans' scopes say of the decision. */
+  readonly record: 'off' | 'policy' | 'full';
   readonly spanIngest: boolean;
   readonly sampleOnFirstMatch: boolean;
   readonly otelcolCompatibility: boolean;

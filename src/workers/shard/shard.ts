@@ -1,19 +1,18 @@
 /** One shard's turn: takes new requests into its table, decides what is due, frames what is sampled. Whichever thread runs the shard. */
 
-import { header, headerDoubles, requestBlock, shardCounters, traceRow } from '../../shared/arena/region-layout.ts';
+import { countDoubles, header, headerDoubles, requestBlock, traceRow } from '../../shared/arena/region-layout.ts';
 import { factBits, factRow, runRow, runSpansMax, scopeRow } from '../../shared/arena/rows.ts';
 import type { Kernel } from '../../shared/kernel.ts';
 import { type ShardMemory, shardMemory } from '../../shared/trace-table/shard-memory.ts';
 import { decidedReference, findReference, insertReference, readTraceId, removeReference } from '../../shared/trace-table/trace-index.ts';
 import { appendRoot, freeTraceRow, takeTraceRow, traceAt } from '../../shared/trace-table/trace-rows.ts';
-import { type CompiledPolicies, Decision, type DecisionResult, Trigger } from '../policies/compiled-policies.ts';
-import type { TraceFacts } from '../policies/policy.ts';
+import { type CompiledPolicies, Trigger } from '../policies/compiled-policies.ts';
 import type { SpanCursor } from '../policies/span-cursor.ts';
-import { DecisionMemory } from './decision-memory.ts';
 import { counterIndex, ShardColumns } from './shard-columns.ts';
 import { ShardOutput } from './shard-output.ts';
 import type { ShardSettings, ShardTask } from './shard-settings.ts';
 import { ShardTaskStatus } from './shard-settings.ts';
+import { TraceSettler } from './trace-settler.ts';
 
 /** Bytes of requests that one task takes, so that a backlog is worked off in steps of a few milliseconds. */
 const intakeBytesMax = 4 * 1024 * 1024;
@@ -23,9 +22,6 @@ export function shardOfHash(hash: number, shards: number): number {
   return ((Math.imul(hash, 0x9e3779b1) >>> 16) * shards) >>> 16;
 }
 
-/** What a trace above the size limit is decided by. */
-const noPolicy: DecisionResult = { decision: Decision.notSampled, policy: -1, composite: -1, subPolicy: -1 };
-
 export class Shard {
   readonly memory: ShardMemory;
   readonly settings: ShardSettings;
@@ -33,27 +29,22 @@ export class Shard {
   /** Words of a trace row. */
   readonly stride: number;
   /** What this task has counted so far; added to the region when it ends, so that a crashed task counts nothing. */
-  readonly counts = new Float64Array(shardCounters.length);
+  readonly counts = new Float64Array(countDoubles);
   readonly columns: ShardColumns;
   readonly output: ShardOutput;
   /** Text of the last policy error of the last task, '' when there was none. */
   policyError = '';
   readonly #kernel: Kernel;
   readonly #policies: CompiledPolicies;
-  readonly #decisions: DecisionMemory;
+  readonly #settler: TraceSettler;
   /** Rows of traces whose fragment in the resource at hand awaits its verdict; span-ingest only. */
   readonly #fragments: number[] = [];
   readonly #id = { word0: 0, word1: 0, word2: 0, word3: 0 };
-  readonly #facts: TraceFacts;
   readonly #span: SpanCursor;
   #cursor = 0;
   #cursorRun = 0;
-  #epoch = 0;
   #recoveries = 0;
   #blocked = false;
-  #tick = 0;
-  #wallMs = 0;
-  #trigger: Trigger = Trigger.wait;
 
   constructor(memory: WebAssembly.Memory, kernel: Kernel, settings: ShardSettings, index: number, policies: CompiledPolicies) {
     this.memory = shardMemory(memory, settings.places[index]);
@@ -61,11 +52,11 @@ export class Shard {
     this.index = index;
     this.stride = traceRow.words + policies.stateWords + (policies.stateWords & 1);
     this.output = new ShardOutput(kernel, this.memory);
-    this.#decisions = new DecisionMemory(this.memory, settings);
     this.#kernel = kernel;
     this.#policies = policies;
     this.columns = new ShardColumns(this.memory, policies.names.length);
-    this.#facts = { traceId: 0, spanCount: 0, sizeBytes: 0, bytes: this.memory.bytes, firstRun: 0 };
+    const { memory: views, output, counts, stride } = this;
+    this.#settler = new TraceSettler({ memory: views, settings, policies, output, counts, stride });
     this.#span = { bytes: this.memory.bytes, words: this.memory.words, fact: 0, scopeRow: 0, resourceRow: 0 };
   }
 
@@ -86,11 +77,11 @@ export class Shard {
   #begin(task: ShardTask): void {
     const { words, head } = this.memory;
     words[head + header.running] = 1;
-    this.#epoch = words[head + header.epoch] = (words[head + header.epoch] + 1) >>> 0;
+    const epoch = (words[head + header.epoch] + 1) >>> 0;
+    words[head + header.epoch] = epoch;
     this.#cursor = words[head + header.cursor];
     this.#cursorRun = words[head + header.cursorRun];
-    this.#wallMs = task.wallMs;
-    this.#tick = Math.floor(task.nowMs / 100);
+    this.#settler.begin(epoch, task.nowMs, task.wallMs);
     this.counts.fill(0);
     this.counts[counterIndex.recoveries] = this.#recoveries;
     this.#recoveries = 0;
@@ -111,8 +102,8 @@ export class Shard {
     const nextDue = Math.min(arrival + this.settings.decisionWaitMs, this.#rootDue());
     this.policyError = this.#policies.counters.lastError;
     const { pendingRun, pendingSpans, pendingArrival, usedBytes, spans, neededBytes } = this.output.result();
-    this.counts[counterIndex.decisionRowsForgotten] += this.#decisions.forgotten;
-    this.#decisions.forgotten = 0;
+    this.counts[counterIndex.decisionRowsForgotten] += this.#settler.decisions.forgotten;
+    this.#settler.decisions.forgotten = 0;
     const bank = this.columns.stage(this.counts, this.#policies.counters);
     const cursor = this.#cursor;
     const cursorRun = this.#cursorRun;
@@ -188,7 +179,7 @@ export class Shard {
     readTraceId(this.memory, words[(run + runRow.traceId) / 4], this.#id);
     const reference = findReference(this.memory, this.stride, this.#id, hash);
     if (reference >= decidedReference) {
-      this.#takeLate(run, reference);
+      this.#settler.takeLate(run, reference);
       return true;
     }
     let row = reference - 1;
@@ -218,48 +209,24 @@ export class Shard {
     return resource;
   }
 
-  /** Spec 1.8: each fragment is judged alone when it has come. */
   #judgeFragments(): void {
     const { words } = this.memory;
     for (const row of this.#fragments) {
       const at = traceAt(this.memory, this.stride, row);
       if (words[at + traceRow.fragment] === 0) continue;
       words[at + traceRow.fragment] = 0;
-      const fragmentBytes = this.#policies.sizeBytes(words, at + traceRow.words);
-      const facts = this.#readFacts(at);
-      this.#trigger = Trigger.ingest;
-      const result = this.#policies.decideOnIngest(facts, words, at + traceRow.words, this.#wallMs);
-      words[at + traceRow.sizeBytes] += fragmentBytes;
-      if (result.decision === Decision.pending) {
-        words.fill(0, at + traceRow.words, at + this.stride);
-      } else {
-        this.#count(result.decision, facts.spanCount);
-        this.#settle(row, result, facts.spanCount, words[at + traceRow.sizeBytes]);
-      }
+      this.#settler.judgeFragment(row);
     }
     this.#fragments.length = 0;
   }
 
-  #readFacts(at: number): TraceFacts {
-    const facts = this.#facts;
-    facts.traceId = at * 4;
-    facts.spanCount = this.memory.words[at + traceRow.spanCount];
-    facts.firstRun = this.memory.words[at + traceRow.firstRun];
-    return facts;
-  }
-
-  /** A trace above the size limit is not sampled, at once. */
   #checkSize(row: number): void {
     const { words } = this.memory;
     const at = traceAt(this.memory, this.stride, row);
     const sizeBytes = words[at + traceRow.sizeBytes] + this.#policies.sizeBytes(words, at + traceRow.words);
     if (sizeBytes <= this.settings.traceBytesMax) return;
     words[at + traceRow.fragment] = 0;
-    const spans = words[at + traceRow.spanCount];
-    this.counts[counterIndex.tooLargeTraces]++;
-    this.counts[counterIndex.tooLargeSpans] += spans;
-    this.#trigger = Trigger.size;
-    this.#settle(row, noPolicy, spans, sizeBytes);
+    this.#settler.dropTooLarge(row, sizeBytes);
   }
 
   /** Returns the new trace's row, or -1 when room has to be made first and cannot be now. */
@@ -274,7 +241,7 @@ export class Shard {
   }
 
   #held(): number {
-    return this.memory.words[this.memory.head + header.traceCount] + this.#decisions.heldRecords();
+    return this.memory.words[this.memory.head + header.traceCount] + this.#settler.decisions.heldRecords();
   }
 
   #makeRoom(): boolean {
@@ -285,7 +252,7 @@ export class Shard {
         this.#blocked = true;
         return false;
       case 'evict':
-        if (this.#decisions.heldRecords() > 0) this.#decisions.evictHeld();
+        if (this.#settler.decisions.heldRecords() > 0) this.#settler.decisions.evictHeld();
         else this.#evictOldest();
         return true;
     }
@@ -339,17 +306,6 @@ export class Shard {
     if (delta < this.settings.decisionWaitMs) appendRoot(this.memory, this.stride, row, delta);
   }
 
-  #takeLate(run: number, reference: number): void {
-    const spans = this.memory.words[(run + runRow.spanCount) / 4];
-    const decision = this.#decisions.recall(reference);
-    if (decision === Decision.sampled) {
-      this.output.addLate(run, spans);
-      this.counts[counterIndex.lateSpansSampled] += spans;
-    } else {
-      this.counts[decision === Decision.dropped ? counterIndex.lateSpansDropped : counterIndex.lateSpansNotSampled] += spans;
-    }
-  }
-
   // ---- decisions
 
   /** Whether anything was decided. */
@@ -362,10 +318,10 @@ export class Shard {
       if (oldest === 0) break;
       const arrival = doubles[(traceAt(this.memory, this.stride, oldest - 1) + traceRow.arrival) / 2];
       if (this.#rootDue() <= Math.min(task.nowMs, arrival + this.settings.decisionWaitMs)) {
-        this.#decide(words[head + header.rootHead] - 1, Trigger.root);
+        this.#settler.decide(words[head + header.rootHead] - 1, Trigger.root);
         this.counts[counterIndex.decisionsByRoot]++;
       } else if (arrival <= dueBefore) {
-        this.#decide(oldest - 1, task.drain ? Trigger.drain : Trigger.wait);
+        this.#settler.decide(oldest - 1, task.drain ? Trigger.drain : Trigger.wait);
         if (task.drain) this.counts[counterIndex.drainedTraces]++;
       } else if (arrival <= task.earlyBeforeMs) {
         this.#decideOldest(Trigger.early);
@@ -387,49 +343,7 @@ export class Shard {
     const oldest = this.memory.words[this.memory.head + header.arrivalHead];
     if (oldest === 0 || this.output.pendingRun !== 0) return false;
     this.counts[counterIndex.earlyDecisions]++;
-    this.#decide(oldest - 1, trigger);
+    this.#settler.decide(oldest - 1, trigger);
     return true;
-  }
-
-  #decide(row: number, trigger: Trigger): void {
-    const { words } = this.memory;
-    const at = traceAt(this.memory, this.stride, row);
-    this.#trigger = trigger;
-    const facts = this.#readFacts(at);
-    if (this.settings.spanIngest) {
-      // Its fragments were judged when they came; there is no last look.
-      this.#count(Decision.notSampled, facts.spanCount);
-      this.#settle(row, noPolicy, facts.spanCount, words[at + traceRow.sizeBytes], !this.settings.otherStayHeld);
-      return;
-    }
-    const result = this.#policies.decide(facts, words, at + traceRow.words, this.#wallMs);
-    this.#count(result.decision, facts.spanCount);
-    this.#settle(row, result, facts.spanCount, facts.sizeBytes);
-  }
-
-  /** The trace leaves the table with its decision; what is sampled goes to the output. */
-  #settle(row: number, result: DecisionResult, spans: number, sizeBytes: number, worthIt = true): void {
-    const { words, doubles } = this.memory;
-    const at = traceAt(this.memory, this.stride, row);
-    const arrival = doubles[(at + traceRow.arrival) / 2];
-    const firstRun = words[at + traceRow.firstRun];
-    words[at + traceRow.sizeBytes] = Math.min(sizeBytes, 0xffffffff);
-    freeTraceRow(this.memory, this.stride, row);
-    this.#decisions.remember(row, at, result, { trigger: this.#trigger, epoch: this.#epoch, tick: this.#tick }, worthIt);
-    if (result.decision === Decision.sampled) this.output.emit(firstRun, spans, arrival);
-  }
-
-  #count(decision: Decision, spans: number): void {
-    const { counts } = this;
-    if (decision === Decision.sampled) {
-      counts[counterIndex.tracesSampled]++;
-      counts[counterIndex.spansSampled] += spans;
-    } else if (decision === Decision.dropped) {
-      counts[counterIndex.tracesDropped]++;
-      counts[counterIndex.spansDropped] += spans;
-    } else {
-      counts[counterIndex.tracesNotSampled]++;
-      counts[counterIndex.spansNotSampled] += spans;
-    }
   }
 }

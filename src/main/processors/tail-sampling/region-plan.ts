@@ -15,6 +15,8 @@ export interface RegionNeeds {
   /** Decisions wanted per kind; undefined: as many as the share of the arena holds. */
   readonly sampledCacheSize: number | undefined;
   readonly nonSampledCacheSize: number | undefined;
+  /** Whether kept spans say why. */
+  readonly records: boolean;
   /** tail_sampling instances that share the arena. */
   readonly instances: number;
 }
@@ -33,6 +35,8 @@ export interface RegionPlan {
 const traceShare = 1 / 8;
 const cacheShare = 1 / 16;
 const blockBytesMin = 64 * 1024;
+/** Room for what kept spans say: some hundred bytes for each policy, trigger and lateness that occurs. */
+const suffixBytes = 64 * 1024;
 /** Decisions remembered when the configuration says nothing, at most, per kind. */
 const defaultRecordsMax = 500_000;
 
@@ -75,6 +79,8 @@ export function planRegion(arena: Arena, needs: RegionNeeds): RegionPlan {
       traceRowsMax: traceRows,
       cacheAt: take(Math.max(1, cacheRows) * cacheRow.words * 4).offset,
       cacheRowsMax: cacheRows,
+      suffixesAt: needs.records ? take(suffixBytes).offset : 0,
+      suffixesLength: needs.records ? suffixBytes : 0,
       ringAt: ring.offset + 64,
       ringHeadAt: ring.offset,
       ringSlots: ringSlotsOf(arena.capacityBytes),

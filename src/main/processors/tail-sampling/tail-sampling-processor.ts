@@ -158,6 +158,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
       numTraces: config.num_traces ?? (otelcolCompatibility ? collectorNumTraces : undefined),
       sampledCacheSize: wantedRecords(config.decision_cache.sampled_cache_size),
       nonSampledCacheSize: wantedRecords(config.decision_cache.non_sampled_cache_size),
+      records: this.#record() !== 'off',
       instances: this.#host.instances,
     });
     const sharedBytes = sharedRegionBytes(config.policies, context);
@@ -221,6 +222,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
         sampledRecordsMax: plan.sampledRecordsMax,
         otherRecordsMax: plan.otherRecordsMax,
         needsSizes,
+        record: this.#record(),
         spanIngest: config.sampling_strategy === 'span-ingest',
         sampleOnFirstMatch: config.sample_on_first_match,
         otelcolCompatibility: this.#settings.otelcolCompatibility,
@@ -238,6 +240,12 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
     block.bytes.set(bytes);
     block.bytes.fill(0, sharedAt - block.offset, sharedAt - block.offset + sharedBytes);
     return { block, length: bytes.length };
+  }
+
+  /** The Collector's gate asks for what `record: policy` does. */
+  #record(): 'off' | 'policy' | 'full' {
+    const { record } = this.#config;
+    return record === 'off' && this.#settings.featureGates.has('processor.tailsamplingprocessor.recordpolicy') ? 'policy' : record;
   }
 
   #policyFailed(text: string): void {
