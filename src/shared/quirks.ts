@@ -141,13 +141,6 @@ export const quirks: readonly Quirk[] = [
     restored: true,
   },
   {
-    id: 'tracestate-members',
-    section: '1.10',
-    collector: 'A tracestate of 32 members is refused although 32 are allowed.',
-    ringtail: '32 members are read.',
-    restored: true,
-  },
-  {
     id: 'uncredited-composite',
     section: '1.12',
     collector: 'tailsampling.composite_policy names a composite that voted even when another policy is credited.',
