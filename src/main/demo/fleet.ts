@@ -5,7 +5,7 @@ import type { DnsQuery, DnsResponse } from '../../discovery/dns-message.ts';
 import { dnsRcodes } from '../../discovery/dns-message.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { type DnsServer, startDnsServer } from './dns-server.ts';
-import { ManagedProcess } from './managed-process.ts';
+import { DemoProcessError, ManagedProcess } from './managed-process.ts';
 import { addressOf, type Place, type Places, type RouterPlace, type SamplerPlace } from './places.ts';
 import { Sink } from './sink.ts';
 
@@ -41,15 +41,15 @@ export class Fleet {
     const { clock, environment, places, progress } = this.#settings;
     const deadlineMs = clock.monotonicMs() + readyMsMax;
     this.#sink = await Sink.start(environment);
-    progress(`sink listens on ${this.#sink.address}`);
+    progress(`sink on ${this.#sink.address}`);
     const samplers = places.samplers.map((place, index) => this.#startSampler(place, index));
     await Promise.all(samplers.map((sampler) => sampler.untilReady(deadlineMs)));
-    progress(`${samplers.length} samplers listen on ${rangeOf(places.samplers)}`);
+    progress(`${plural(samplers.length, 'sampler')} on ${rangeOf(places.samplers)}`);
     this.#dns = await startDnsServer({ host: '127.0.0.1', port: 0, respond: (query) => answer(query, places) });
     progress(`name server on ${this.#dns.address} answers for ${places.samplersShareAPort ? samplersName : samplersService}`);
     const routers = places.routers.map((place, index) => this.#startRouter(place, index));
     await Promise.all(routers.map((router) => router.untilReady(deadlineMs)));
-    progress(`${routers.length} routers listen on ${rangeOf(places.routers)}`);
+    progress(`${plural(routers.length, 'router')} on ${rangeOf(places.routers)}`);
   }
 
   get sink(): Sink {
@@ -92,6 +92,7 @@ export class Fleet {
   }
 
   #spawn(name: string, role: 'sampler' | 'router', place: SamplerPlace, own: Readonly<Record<string, string>>): ManagedProcess {
+    if (this.#stopped !== undefined) throw new DemoProcessError('The demo is being ended.');
     const { clock, environment } = this.#settings;
     const managed = new ManagedProcess({
       clock,
@@ -123,6 +124,7 @@ function answer(query: DnsQuery, places: Places): DnsResponse {
   return host === undefined ? { ...found, rcode: dnsRcodes.NXDOMAIN } : { ...found, addresses: [host.host] };
 }
 
+const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? '' : 's'}`;
 const samplerName = (index: number) => `sampler-${index + 1}.${samplersName}`;
 const serviceOf = (place: Place, index: number) => ({ host: samplerName(index), port: place.port, addresses: [place.host] });
 

@@ -26,12 +26,12 @@ export class Sink {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     const ended = new Promise<void>((resolve) => {
-      child.once('close', () => resolve());
+      child.once('exit', () => resolve());
     });
     const port = await new Promise<number>((resolve, reject) => {
       child.once('message', (message: SinkMessage) => resolve(message.kind === 'listening' ? message.port : 0));
       child.once('error', (error) => reject(new DemoProcessError(`Cannot start the sink: ${error.message}`)));
-      child.once('close', (code) => reject(new DemoProcessError(`Cannot start the sink: it ended with exit code ${code}`)));
+      child.once('exit', (code) => reject(new DemoProcessError(`Cannot start the sink: it ended with exit code ${code}`)));
     });
     return new Sink(child, port, ended);
   }
