@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net';
 import t from 'tap';
 import type { GrpcClientFactory } from '../../src/main/exporters/otlp-grpc/create-grpc-client.ts';
 import type { GrpcClientOptions } from '../../src/main/exporters/otlp-grpc/grpc-client-options.ts';
@@ -243,21 +243,40 @@ for (const [name, create] of Object.entries(clients)) {
 }
 
 t.test('a cancelled call ends only when its bytes are no longer read', async (t) => {
-  // A peer whose windows are open but that stops reading: the bytes lie in the socket's write.
+  // A peer with open windows behind a proxy that stops reading: at the deadline the bytes lie in the socket's write.
   const peer = await startRawPeer({ initialWindowSize: 2 ** 30 });
-  const settings = rigSettings();
-  const client = new Http2Client(settings, optionsFor(peer.endpoint));
-  const small = newRequest(1, 1);
+  const garbled: number[] = [];
+  const overwritten = Buffer.alloc(16, 0xee);
   peer.respond = succeed;
+  const taken = new Set<Socket>();
+  const proxy = createTcpServer((socket) => {
+    const onward = connectTcp(Number(peer.endpoint.split(':')[1]), '127.0.0.1');
+    taken.add(socket).add(onward);
+    socket.on('error', () => {});
+    onward.on('error', () => {});
+    socket.pipe(onward).pipe(socket);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const settings = rigSettings();
+  const client = new Http2Client(settings, optionsFor(`127.0.0.1:${(proxy.address() as AddressInfo).port}`));
+  const small = newRequest(1, 1);
   t.equal((await client.export([small.bytes], small.bytes.length, inMs(5_000), [])).status, 0);
   peer.sessions[0]!.setLocalWindowSize(2 ** 30);
-  await client.export([small.bytes], small.bytes.length, inMs(5_000), []);
-  const socket = peer.sockets[0]!;
-  socket.pause();
+  t.equal((await client.export([small.bytes], small.bytes.length, inMs(5_000), [])).status, 0);
+  peer.onData = (chunk) => void (chunk.includes(overwritten) && garbled.push(chunk.length));
+  const [socket] = taken;
+  socket!.unpipe();
+  socket!.pause();
   const block = settings.arena.acquire(16 * 1024 * 1024)!;
-  const outcome = await client.export([block.bytes], block.length, inMs(200), []);
-  t.equal(outcome.status, GrpcStatus.deadlineExceeded);
+  t.equal((await client.export([block.bytes], block.length, inMs(200), [])).status, GrpcStatus.deadlineExceeded);
+  block.bytes.fill(0xee);
+  socket!.on('data', (chunk: Buffer) => void (chunk.includes(overwritten) && garbled.push(chunk.length)));
+  socket!.resume();
+  await until(() => socket!.destroyed || socket!.readableEnded, 'the end of the connection');
+  t.same(garbled, [], 'nothing that was written after the end of the call was sent');
   await client.close();
+  for (const end of taken) end.destroy();
+  proxy.close();
   await peer.stop();
 });
 
@@ -275,8 +294,8 @@ t.test('percent-encoded messages are read, broken escapes are kept', async (t) =
 interface RawPeer {
   readonly endpoint: string;
   readonly sessions: ServerHttp2Session[];
-  readonly sockets: import('node:net').Socket[];
   respond: (stream: ServerHttp2Stream) => void;
+  onData: (chunk: Buffer) => void;
   stop(): Promise<void>;
 }
 
@@ -289,23 +308,21 @@ function succeed(stream: ServerHttp2Stream): void {
 async function startRawPeer(settings: { initialWindowSize?: number } = {}): Promise<RawPeer> {
   const server: Http2Server = createServer({ settings });
   const sessions: ServerHttp2Session[] = [];
-  const sockets: import('node:net').Socket[] = [];
-  server.on('connection', (socket) => void sockets.push(socket));
   server.on('session', (session) => {
     sessions.push(session);
     session.on('error', () => {});
   });
   server.on('stream', (stream: ServerHttp2Stream) => {
     stream.on('error', () => {});
-    stream.resume();
+    stream.on('data', (chunk: Buffer) => peer.onData(chunk));
     stream.on('end', () => peer.respond(stream));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const peer: RawPeer = {
     endpoint: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     sessions,
-    sockets,
     respond: succeed,
+    onData: () => {},
     stop: async () => {
       for (const session of sessions) session.destroy();
       server.close();

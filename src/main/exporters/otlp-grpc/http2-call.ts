@@ -6,6 +6,7 @@ import { GrpcStatus } from '../../pipeline/consume-outcome.ts';
 import { decodeRpcStatus } from '../../transport/rpc-status.ts';
 import { partialSuccessOf } from './export-response.ts';
 import type { CallOutcome } from './grpc-unary-client.ts';
+import type { Http2Connection } from './http2-connection.ts';
 
 /** An ExportTraceServiceResponse is a few hundred bytes; what is larger is not read to its end. */
 const responseBytesMax = 4 * 1024 * 1024;
@@ -28,6 +29,7 @@ export interface MessageToSend {
  */
 export class Http2Call {
   readonly deadlineMs: number;
+  readonly #connection: Http2Connection;
   readonly #session: ClientHttp2Session;
   readonly #stream: ClientHttp2Stream;
   readonly #onEnd: (outcome: CallOutcome) => void;
@@ -42,16 +44,17 @@ export class Http2Call {
   #closed = false;
 
   constructor(
-    session: ClientHttp2Session,
+    connection: Http2Connection,
     headers: OutgoingHttpHeaders,
     message: MessageToSend,
     deadlineMs: number,
     onEnd: (outcome: CallOutcome) => void,
   ) {
     this.deadlineMs = deadlineMs;
-    this.#session = session;
+    this.#connection = connection;
+    this.#session = connection.session;
     this.#onEnd = onEnd;
-    const stream = session.request(headers, { endStream: false });
+    const stream = this.#session.request(headers, { endStream: false });
     this.#stream = stream;
     stream.on('response', (incoming) => {
       this.#headers = incoming;
@@ -90,7 +93,7 @@ export class Http2Call {
       this.#session.once('close', lift);
       const pinged = !this.#session.closed && this.#session.ping((error: Error | null) => void (error === null && lift()));
       afterGrace(() => {
-        if (this.#barrier) this.#session.destroy();
+        if (this.#barrier) this.#connection.destroy('the peer takes nothing more');
       });
       if (!pinged && this.#session.destroyed) lift();
     }

@@ -137,7 +137,7 @@ export class Http2Client implements GrpcUnaryClient {
     if (leftMs !== Infinity) headers['grpc-timeout'] = timeoutText(leftMs);
     for (const [name, value] of waiting.headers) headers[name] = value;
     connection.callBegan();
-    const call: Http2Call = new Http2Call(connection.session, headers, waiting.message, waiting.deadlineMs, (outcome) => {
+    const call: Http2Call = new Http2Call(connection, headers, waiting.message, waiting.deadlineMs, (outcome) => {
       connection.callEnded();
       this.#calls.delete(call);
       if (outcome.unsent === true && !waiting.again && this.#closing === undefined) this.#begin({ ...waiting, again: true });

@@ -26,6 +26,7 @@ const sessionWindowBytes = 4 * 1024 * 1024;
 
 export class Http2Connection {
   readonly session: ClientHttp2Session;
+  readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #options: GrpcClientOptions;
   readonly #events: ConnectionEvents;
@@ -41,8 +42,9 @@ export class Http2Connection {
     this.#options = options;
     this.#events = events;
     const { target, tls } = options;
+    this.#socket = openSocket(options);
     this.session = connect(`${tls === undefined ? 'http' : 'https'}://${options.authority || target.authority}`, {
-      createConnection: () => openSocket(options),
+      createConnection: () => this.#socket,
       settings: { enablePush: false, initialWindowSize: sessionWindowBytes },
       maxSessionMemory: 64,
     });
@@ -92,6 +94,8 @@ export class Http2Connection {
   destroy(reason: string): void {
     this.#reason ||= reason;
     this.session.destroy();
+    // The session ends its socket gracefully even so: what the socket holds would still be read from lent memory, and go out.
+    this.#socket.destroy();
   }
 
   #ended(): void {
