@@ -50,7 +50,7 @@ export function testSettings(options: RigOptions = {}): { settings: ComponentSet
       return { add: (value) => counters.set(key, (counters.get(key) ?? 0) + value) };
     },
     gauge: () => ({ set() {} }),
-    histogram: () => ({ record() {} }),
+    histogram: () => ({ record() {}, merge() {} }),
     observe: () => () => {},
   };
   const settings: ComponentSettings = {

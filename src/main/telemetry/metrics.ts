@@ -10,6 +10,8 @@ export interface BoundGauge {
 }
 export interface BoundHistogram {
   record(value: number): void;
+  /** Adds what was counted elsewhere: `bucketCounts` by the row's boundaries, one more than these, and the sum of the values. */
+  merge(bucketCounts: ArrayLike<number>, sum: number): void;
 }
 
 /** Names are rows of `metrics-table.ts`, without the exposition's `_total`; an unknown name throws at start. The same name and attributes give the same instrument. */

@@ -83,6 +83,14 @@ class HistogramInstrument implements BoundHistogram, HistogramSeries {
     this.sum += value;
     this.count++;
   }
+
+  merge(bucketCounts: ArrayLike<number>, sum: number): void {
+    for (let bucket = 0; bucket < this.bucketCounts.length; bucket++) {
+      (this.bucketCounts[bucket] as number) += bucketCounts[bucket] as number;
+      this.count += bucketCounts[bucket] as number;
+    }
+    this.sum += sum;
+  }
 }
 
 class Family {

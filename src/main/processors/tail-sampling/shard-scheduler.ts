@@ -25,8 +25,8 @@ export interface SchedulerOptions {
   readonly outputBytes: number;
   /** A policy could not judge some trace; the text of the last such error of a task. */
   policyFailed(text: string): void;
-  /** Called after each task. */
-  afterTask(): void;
+  /** Called after each task. Units: milliseconds from handing it out to its answer. */
+  afterTask(taskMs: number): void;
 }
 
 /** A shard's turn costs about 0.1 ms of handing over, so requests wait this long for company, unless this much is waiting. */
@@ -227,6 +227,7 @@ export class ShardScheduler {
   }
 
   #finished(shard: ShardState, status: ShardTaskStatus): void {
+    const startedMs = shard.lastTurnMs;
     shard.running = false;
     shard.crashed = false;
     shard.blocked = status === ShardTaskStatus.blocked;
@@ -236,7 +237,7 @@ export class ShardScheduler {
     if (status === ShardTaskStatus.outputFull) this.#awaitRoom(shard);
     else if (status === ShardTaskStatus.moreRequests) this.#run(shard);
     else this.#afterTurn(shard);
-    this.#options.afterTask();
+    this.#options.afterTask(this.#options.clock.monotonicMs() - startedMs);
     if (!shard.running) this.#tellIdle(false);
   }
 

@@ -20,6 +20,7 @@ import { planRegion, type RegionPlan } from './region-plan.ts';
 import { RequestLog } from './request-log.ts';
 import { SampledOutput } from './sampled-output.ts';
 import { type PressureTarget, type SamplerHost, samplerHostOf } from './sampler-host.ts';
+import { SamplingHistograms } from './sampling-histograms.ts';
 import { type MeasuredSampler, observeSampler, SamplerTotals } from './sampling-metrics.ts';
 import { ShardScheduler } from './shard-scheduler.ts';
 import { checkTailSampling, type TailSamplingConfig, tailSamplingSchema } from './tail-sampling-config.ts';
@@ -178,6 +179,8 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
       bytesMax: arena.capacityBytes / 4,
       onRoom: () => scheduler.roomFreed(),
     });
+    const totals = new SamplerTotals(arena.memory, plan, compiled.names.length);
+    const histograms = new SamplingHistograms(this.#settings.metrics, totals.columns);
     const target: PressureTarget = {
       oldestWriteMs: () => (config.block_on_overflow ? undefined : log.oldestWriteMs()),
       decideEarly: (arrivedBeforeMs) => scheduler.decideEarly(arrivedBeforeMs),
@@ -195,9 +198,11 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
       settingsLength: length,
       outputBytes: Math.min(outputBytes, segmentBytesOf(arena.capacityBytes)),
       policyFailed: (text) => this.#policyFailed(text),
-      afterTask: () => this.#host.relieve(),
+      afterTask: (taskMs) => {
+        histograms.afterTask(taskMs);
+        this.#host.relieve();
+      },
     });
-    const totals = new SamplerTotals(arena.memory, plan, compiled.names.length);
     const endMetrics = observeSampler(this.#settings, totals, this, compiled.names);
     await scheduler.firstTurns();
     this.#running = { plan, blocks, log, output, scheduler, target, fixedBytes, totals, endMetrics };
