@@ -9,6 +9,7 @@ import { CompressionError, decompress, type Encoding } from '../../transport/com
 import { encodeRpcStatus } from '../../transport/rpc-status.ts';
 import { type FramingFault, GrpcMessageReader } from './grpc-message-reader.ts';
 import { exportPath, type GrpcServerSettings } from './grpc-server.ts';
+import type { Http2SessionGuard } from './http2-session-guard.ts';
 import type { RefusalReason } from './intake.ts';
 import type { Upload, UploadBudget } from './upload-budget.ts';
 
@@ -57,6 +58,8 @@ export class GrpcCall implements Upload {
   readonly #reader: GrpcMessageReader;
   /** Units: milliseconds of the monotonic clock; Infinity without grpc-timeout. */
   readonly deadlineMs: number;
+  /** Set by the server: who counts the calls of the connection. */
+  guard: Http2SessionGuard | undefined;
   #isUploading = false;
   #isAnswered = false;
   #isInPipeline = false;

@@ -90,6 +90,7 @@ class Http2GrpcServer implements GrpcServerTransport, CallHost {
 
   release(call: GrpcCall): void {
     if (!this.#calls.delete(call)) return;
+    call.guard?.callClosed(this.settings.clock.monotonicMs());
     if (this.#calls.size === 0) this.#checkDrained();
   }
 
@@ -141,10 +142,8 @@ class Http2GrpcServer implements GrpcServerTransport, CallHost {
     const call = openCall(this, stream, headers);
     if (call === undefined) return;
     this.#calls.add(call);
-    if (guard !== undefined) {
-      guard.callOpened(clock.monotonicMs());
-      stream.once('close', () => guard.callClosed(clock.monotonicMs()));
-    }
+    call.guard = guard;
+    guard?.callOpened(clock.monotonicMs());
     if (call.deadlineMs !== Number.POSITIVE_INFINITY) this.#deadlineTimer ??= clock.after(deadlineSweepMs, () => this.#sweepDeadlines());
   }
 
