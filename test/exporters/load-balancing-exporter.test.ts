@@ -197,3 +197,71 @@ t.test('a removed backend finishes the call in flight', async (t) => {
   t.equal(sinks[1]!.calls, 0);
   await endAll(exporter, sinks);
 });
+
+t.test('under a backend that flaps and one that is gone, the ledger balances and the healthy ones get nothing twice', async (t) => {
+  const sinks = await sinksOf(6);
+  const gone = await startSink();
+  await gone.stop();
+  sinks[0]!.answer = (_request, call) => (call % 3 === 0 ? { code: GrpcStatus.unavailable, retryAfterMs: 5 } : 'ok');
+  const { exporter, setMembers, settings } = changingFleet({
+    timeout: '15s',
+    retry_on_failure: { enabled: true, initial_interval: '10ms', max_interval: '50ms' },
+  });
+  await exporter.start();
+  setMembers([...sinks, gone]);
+  const requests = Array.from({ length: 60 }, () => newRequest(25, 2));
+  const outcomes: Promise<unknown>[] = [];
+  for (const [index, request] of requests.entries()) {
+    outcomes.push(exporter.consume(request).then((outcome) => t.equal(outcome.kind, 'accepted')));
+    if (index % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 10));
+    if (index === 40) setMembers(sinks);
+  }
+  await Promise.all(outcomes);
+  t.same(spansTaken(sinks), requests.flatMap((request) => request.spanIds).sort());
+  t.equal(numbersOf(settings.metrics, 'otelcol_exporter_sent_spans'), 60 * 50);
+  await endAll(exporter, sinks);
+  t.equal(settings.arena.heldBytes(), 0);
+});
+
+t.test('a child queue acknowledges at once, keeps its own bytes, and drains before the end', async (t) => {
+  const sinks = await sinksOf(2);
+  const { exporter } = exporterFor(sinks, {}, { sending_queue: { queue_size: 1000 } });
+  await exporter.start();
+  const requests = Array.from({ length: 10 }, () => newRequest(10, 2));
+  for (const request of requests) {
+    t.equal((await exporter.consume(request)).kind, 'accepted');
+    request.bytes.fill(0);
+  }
+  t.same(await exporter.drain(performance.now() + 10_000), { spansLost: 0 });
+  t.same(spansTaken(sinks), requests.flatMap((request) => request.spanIds).sort());
+  await endAll(exporter, sinks);
+});
+
+t.test('a front queue acknowledges at once and retries behind it', async (t) => {
+  const sinks = await sinksOf(2);
+  sinks[0]!.answer = (_request, call) => (call === 1 ? { code: GrpcStatus.unavailable } : 'ok');
+  const { exporter } = exporterFor(sinks, { sending_queue: null, retry_on_failure: { enabled: true, initial_interval: '5ms' } });
+  await exporter.start();
+  const requests = Array.from({ length: 5 }, () => newRequest(20, 1));
+  for (const request of requests) t.equal((await exporter.consume(request)).kind, 'accepted');
+  await until(() => spansTaken(sinks).length >= 100, 'all spans');
+  t.same(spansTaken(sinks), requests.flatMap((request) => request.spanIds).sort());
+  await endAll(exporter, sinks);
+});
+
+t.test('configurations that cannot work are refused in the Collector’s words', async (t) => {
+  const faultsOf = (raw: object) => {
+    const config = configOf(loadBalancingExporterType.schema, raw);
+    return loadBalancingExporterType.check!(config, { type: 'load_balancing', name: '', text: 'load_balancing' }).map(
+      (fault) => fault.message,
+    );
+  };
+  const resolver = { static: { hostnames: ['a'] } };
+  t.same(faultsOf({}), ['no resolvers specified for the exporter']);
+  t.same(faultsOf({ resolver: { dns: null } }), ['no resolvers specified for the exporter']);
+  t.same(faultsOf({ resolver: { static: { hostnames: [] } } }), ['no endpoints specified for the static resolver']);
+  t.same(faultsOf({ resolver, routing_key: 'attributes' }), ['routing_attributes must be specified when routing_key is "attributes"']);
+  t.match(faultsOf({ resolver, routing_key: 'zz' }), ['cannot configure loadbalancing traces exporter: unsupported routing_key: zz']);
+  t.match(faultsOf({ resolver: { k8s: { service: 'a.b.c' } } }), [/expected third DNS label to be 'svc' in "a.b.c"/]);
+  t.same(faultsOf({ resolver }), []);
+});
