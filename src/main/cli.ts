@@ -7,6 +7,7 @@ import { systemClock } from '../shared/clock.ts';
 import { systemPrng } from '../shared/prng.ts';
 import { ExitCode, type ProcessHost } from './commands/process-host.ts';
 import type { LoadgenOptions } from './loadgen/loadgen-flags.ts';
+import { keepYoungGenerationSmall } from './young-generation.ts';
 
 const version = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
@@ -238,6 +239,7 @@ async function main(): Promise<number> {
   }
 }
 
+keepYoungGenerationSmall();
 // Stands until `main` is done: a process whose event loop runs empty before that has not succeeded.
 process.exitCode = ExitCode.broken;
 main().then(
