@@ -106,6 +106,7 @@ for (const [name, grpcServer] of Object.entries(grpcServers)) {
       const answer = await client.call(pieces);
       t.not(answer.status, 0, what);
       if (isOwn) t.equal(answer.status, GrpcStatus.internal, what);
+      if (isOwn && what === 'two messages') t.match(answer.message, /received more/);
     }
     t.equal(rig.seen.length, 0);
     t.equal((await client.call([wire])).status, 0);
