@@ -3,24 +3,15 @@
 import { writeFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { type Prng, seededPrng } from '../../shared/prng.ts';
-import { LoadGenerator } from '../loadgen/load-generator.ts';
+import { createLoad } from '../loadgen/create-load.ts';
+import type { LoadGenerator } from '../loadgen/load-generator.ts';
 import { LoadAccount, type LoadReport } from '../loadgen/load-report.ts';
 import { createLoadTarget } from '../loadgen/load-target.ts';
-import type { LoadgenOptions, MixShare } from '../loadgen/loadgen-flags.ts';
-import { Outbox } from '../loadgen/outbox.ts';
-import { RequestFrame } from '../loadgen/span-buffer.ts';
-import { SpanStatus } from '../loadgen/span-template.ts';
-import { telemetrygenPlan } from '../loadgen/telemetrygen-plan.ts';
-import { TraceMix, type TracePlan } from '../loadgen/trace-plan.ts';
+import type { LoadgenOptions } from '../loadgen/loadgen-flags.ts';
 import { createPinoLogger, defaultLoggerSettings } from '../telemetry/pino-logger.ts';
 import { clientTlsOptions, TlsLoadError } from '../transport/tls.ts';
 import { tlsClientSchema } from '../transport/tls-config.ts';
 import { ExitCode, type ProcessHost } from './process-host.ts';
-
-/** Source: the batch span processor of the OpenTelemetry SDK, as telemetrygen sets it. */
-const delayMs = 1_000;
-const scopeName = 'telemetrygen';
-const millisecond = 1_000_000;
 
 /** Returns the exit code: failed when spans were not accepted, unless that is allowed. */
 export async function runLoadgen(options: LoadgenOptions, host: ProcessHost): Promise<ExitCode> {
@@ -34,17 +25,7 @@ export async function runLoadgen(options: LoadgenOptions, host: ProcessHost): Pr
     host.stderr(`error: ${(error as Error).message}\n`);
     return error instanceof TlsLoadError ? ExitCode.failed : ExitCode.refused;
   }
-  const generator = new LoadGenerator({
-    clock,
-    prng,
-    account,
-    source: sourceOf(options),
-    outboxes: outboxesOf(options, host, account, targets),
-    rate: options.rate,
-    traces: options.duration > 0 || options.traces === 0 ? Infinity : options.traces,
-    durationMs: options.duration > 0 ? options.duration : Infinity,
-    workers: options.workers,
-  });
+  const generator = createLoad(options, { clock, prng, account, targets });
   const startMs = clock.monotonicMs();
   const seconds = () => (clock.monotonicMs() - startMs) / 1000;
   const interruption = catchSignals(generator, host);
@@ -81,45 +62,6 @@ function tlsOf(options: LoadgenOptions): ConnectionOptions | undefined {
   const certificate = options.mtls ? { cert_file: options.clientCert, key_file: options.clientKey } : {};
   const common = { ca_file: options.caCert, insecure_skip_verify: options.otlpInsecureSkipVerify };
   return clientTlsOptions(tlsClientSchema.parse({ ...common, ...certificate }));
-}
-
-function outboxesOf(options: LoadgenOptions, host: ProcessHost, account: LoadAccount, targets: ReturnType<typeof loadTargets>): Outbox[] {
-  return Array.from({ length: options.services }, (_, index) => {
-    const service = options.services === 1 ? options.service : `${options.service}-${index}`;
-    const attributes = new Map([['service.name', service], ...options.otlpAttributes]);
-    return new Outbox({
-      clock: host.clock,
-      account,
-      frame: new RequestFrame([...attributes], scopeName),
-      targets,
-      firstTarget: index,
-      batchSize: options.batch ? options.batchSize : 1,
-      delayMs,
-      inFlightMax: options.batch ? Math.max(4, 2 * options.workers) : options.workers,
-    });
-  });
-}
-
-function sourceOf(options: LoadgenOptions): TraceMix {
-  const childSpans = Math.max(1, options.spans > 0 ? options.spans - 1 : options.childSpans);
-  const plan = (kind: string, status: SpanStatus, spanDurationMs: number): TracePlan =>
-    telemetrygenPlan({
-      kind,
-      status,
-      childSpans,
-      spanDurationNanos: Math.round(spanDurationMs * millisecond),
-      attributes: options.telemetryAttributes,
-      spanLinks: options.spanLinks,
-      sizeMib: options.size,
-      remoteParent: options.marshal,
-      services: options.services,
-    });
-  const planOf = (share: MixShare) =>
-    share.kind === 'error'
-      ? plan('error', SpanStatus.error, options.spanDuration)
-      : plan('slow', options.statusCode, options.slowDuration / childSpans);
-  const shares = options.mix.map((share) => ({ percent: share.percent, plan: planOf(share) }));
-  return new TraceMix(shares, plan('normal', options.statusCode, options.spanDuration));
 }
 
 /** The first signal ends the load with its report; the second ends at once. */

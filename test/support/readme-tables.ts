@@ -1,0 +1,22 @@
+/** The parts of the README that are made from data. Run by itself, this file writes them into it. */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { quirks } from '../../src/shared/quirks.ts';
+
+export const readmePath = fileURLToPath(new URL('../../README.md', import.meta.url));
+const region = /(<!-- quirks: begin -->\n)[^]*?(<!-- quirks: end -->)/;
+
+const cell = (text: string) => text.replaceAll('|', '\\|');
+
+function quirksTable(): string {
+  const rows = quirks.map(({ collector, ringtail, restored }) => `| ${cell(collector)} | ${cell(ringtail)} | ${restored ? 'back' : ''} |`);
+  return ['| the Collector v0.161 | Ringtail | |', '|---|---|---|', ...rows, ''].join('\n');
+}
+
+/** `readme` with what is made from data made anew. */
+export function withTables(readme: string): string {
+  return readme.replace(region, (_, begin: string, end: string) => `${begin}${quirksTable()}${end}`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(readmePath, withTables(readFileSync(readmePath, 'utf8')));
