@@ -18,6 +18,7 @@ import { timeTextConverters } from './time-text.ts';
 import { timeConverters } from './times.ts';
 import { typeConverters } from './type-checks.ts';
 import { userAgentConverters } from './user-agent.ts';
+import { xmlConverters } from './xml.ts';
 
 export const standardConverters: ReadonlyMap<string, Converter> = new Map(
   [
@@ -35,6 +36,7 @@ export const standardConverters: ReadonlyMap<string, Converter> = new Map(
     timeTextConverters,
     typeConverters,
     userAgentConverters,
+    xmlConverters,
   ].flatMap((converters) => converters.map((each) => [each.name, each] as const)),
 );
 
