@@ -13,6 +13,11 @@ import { listen, parseListenAddress } from '../transport/listen-address.ts';
 export const healthCheckSchema = object({
   endpoint: string().default('localhost:13133').describe('Where to answer.'),
   path: string().default('/').describe('A path that ends in / stands for everything below it.'),
+  liveness_path: string()
+    .default('')
+    .describe(
+      'Ringtail: answered 200 while the process runs, ready or not; for liveness probes, which must not end a router that knows no backend.',
+    ),
   response_body: presence(
     object({
       healthy: string().describe('Body while data is taken, instead of the JSON.'),
@@ -58,6 +63,9 @@ function checkHealthCheck(config: HealthCheckConfig): ConfigFault[] {
   const faults: ConfigFault[] = [];
   const fault = (path: string, message: string) => faults.push({ severity: 'error', path: [path], message });
   if (!config.path.startsWith('/')) fault('path', 'path must start with /');
+  if (config.liveness_path !== '' && !/^\/./.test(config.liveness_path))
+    fault('liveness_path', 'liveness_path must start with / and name something');
+  if (config.liveness_path === config.path) fault('liveness_path', 'liveness_path must differ from path');
   const address = parseListenAddress(config.endpoint, 'tcp');
   if ('error' in address) fault('endpoint', address.error);
   for (const key of ['http', 'grpc'] as const) {
@@ -132,6 +140,10 @@ class HealthCheckExtension implements PipelineWatcher {
   #answer(path: string, response: ServerResponse): void {
     response.setHeader('Connection', 'close');
     for (const { name, value } of this.#config.response_headers) response.setHeader(name, value.reveal());
+    if (path === this.#config.liveness_path) {
+      response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' }).end('alive\n');
+      return;
+    }
     if (!this.#matches(path)) {
       response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' }).end('404 page not found\n');
       return;

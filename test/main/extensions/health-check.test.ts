@@ -68,3 +68,11 @@ t.test('refuses a path without a slash and the fields of the gated version', asy
   t.same(messages({ path: 'health' }), ['path must start with /']);
   t.match(messages({ http: {} })[0], /^v2 healthcheck configuration \(http\/grpc fields\) detected/);
 });
+
+t.test('answers on the liveness path whether or not it is ready', async (t) => {
+  const { extension, get } = await healthRig({ liveness_path: '/livez' });
+  t.same([(await get('/')).status, (await get('/livez')).status], [503, 200]);
+  extension.pipelinesReady(() => false);
+  t.same([(await get('/')).status, (await get('/livez?probe=1')).status], [503, 200]);
+  await extension.stop();
+});
