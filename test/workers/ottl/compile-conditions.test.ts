@@ -77,7 +77,7 @@ t.test('knows every converter of the Collector, and no other', async (t) => {
 });
 
 t.test('has a recorded answer of the Collector for every converter', async (t) => {
-  const texts = ['converters', 'values'].flatMap((name) => fixture<{ text: string }[]>(name).map(({ text }) => text));
+  const texts = ['language', 'converters', 'values'].flatMap((name) => fixture<{ text: string }[]>(name).map(({ text }) => text));
   const untested = fixture<string[]>('converter-names').filter((name) => !texts.some((text) => text.includes(`${name}(`)));
   t.same(untested, []);
 });
