@@ -84,7 +84,7 @@ function keysOf(names: readonly string[], request: Uint8Array): string[] {
     endpoints: ['a', 'b'],
     digest: '',
     ownerOfTraceId: () => 0,
-    ownerOfKey: (key) => (keys.push(Buffer.from(key).toString()), keys.length % 2),
+    ownerOfKey: (key) => keys.push(Buffer.from(key).toString()) % 2,
   };
   const blocks = new FrameBlocks(arena, 1024 * 1024);
   const router = new SliceRouter(arena, blocks, new OwnerByAttributes(arena, names));

@@ -1,6 +1,7 @@
 /** One backend: what waits for it, its few calls in flight, and the self-clocked coalescing between the two. Main thread. */
 
 import type { Clock, Timer } from '../../../shared/clock.ts';
+import { GrpcStatus } from '../../pipeline/consume-outcome.ts';
 import type { CallOutcome, GrpcHeaders, GrpcUnaryClient } from '../otlp-grpc/grpc-unary-client.ts';
 import { untilDeadline } from '../sender/until-deadline.ts';
 import type { FrameCursor } from './frame-blocks.ts';
@@ -151,13 +152,21 @@ export class Backend {
     const chunks = chunksOf(slices);
     let byteLength = 0;
     for (const slice of slices) byteLength += slice.bytes.length;
-    const given = this.#settings.headers();
-    const headers = given instanceof Promise ? await given : given;
-    const call = await this.#client.export(chunks, byteLength, callTimeoutMs > 0 ? startMs + callTimeoutMs : Infinity, headers);
+    const call = await this.#export(chunks, byteLength, callTimeoutMs > 0 ? startMs + callTimeoutMs : Infinity);
     this.#callsInFlight--;
     this.#settings.onCallEnd(this, slices, call, startMs);
     if (this.#callsInFlight === 0) this.#onIdle?.();
     this.#pump();
+  }
+
+  async #export(chunks: readonly Uint8Array[], byteLength: number, deadlineMs: number): Promise<CallOutcome> {
+    try {
+      const given = this.#settings.headers();
+      const headers = given instanceof Promise ? await given : given;
+      return await this.#client.export(chunks, byteLength, deadlineMs, headers);
+    } catch (error) {
+      return { status: GrpcStatus.unauthenticated, message: `no credentials for the call: ${(error as Error).message}`, unsent: true };
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** The last stage of an OTLP/gRPC chain: one attempt over the client, its headers, and what the answer means. Main thread. */
 
+import { GrpcStatus, refusedPermanent } from '../../pipeline/consume-outcome.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Sender, SendOutcome, SendRequest } from '../sender/send-request.ts';
 import type { ClientAuthenticator } from './auth-headers.ts';
@@ -19,7 +20,14 @@ export class GrpcSender implements Sender {
   }
 
   async send(request: SendRequest): Promise<SendOutcome> {
-    const headers = this.#authenticator === undefined ? this.#headers : [...this.#headers, ...(await this.#authenticator.clientHeaders())];
+    let headers = this.#headers;
+    if (this.#authenticator !== undefined) {
+      try {
+        headers = [...headers, ...(await this.#authenticator.clientHeaders())];
+      } catch (error) {
+        return refusedPermanent(`no credentials for the call: ${(error as Error).message}`, GrpcStatus.unauthenticated);
+      }
+    }
     const call = await this.#client.export(request.chunks, request.byteLength, request.deadlineMs, headers);
     warnOfPartialSuccess(this.#logger, call);
     return outcomeOfCall(call);

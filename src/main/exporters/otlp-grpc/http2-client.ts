@@ -136,14 +136,23 @@ export class Http2Client implements GrpcUnaryClient {
     const headers: OutgoingHttpHeaders = { ...this.#baseHeaders };
     if (leftMs !== Infinity) headers['grpc-timeout'] = timeoutText(leftMs);
     for (const [name, value] of waiting.headers) headers[name] = value;
-    connection.callBegan();
-    const call: Http2Call = new Http2Call(connection, headers, waiting.message, waiting.deadlineMs, (outcome) => {
+    let call: Http2Call | undefined;
+    const onEnd = (outcome: CallOutcome): void => {
       connection.callEnded();
-      this.#calls.delete(call);
+      this.#calls.delete(call!);
       if (outcome.unsent === true && !waiting.again && this.#closing === undefined) this.#begin({ ...waiting, again: true });
       else waiting.settle(outcome);
       if (this.#calls.size === 0) this.#onIdle?.();
-    });
+    };
+    try {
+      call = new Http2Call(connection, headers, waiting.message, waiting.deadlineMs, onEnd);
+    } catch (error) {
+      // A header that HTTP/2 does not allow, or a session that ended this instant.
+      const status = connection.usable ? GrpcStatus.internal : GrpcStatus.unavailable;
+      waiting.settle({ status, message: (error as Error).message, unsent: true });
+      return;
+    }
+    connection.callBegan();
     this.#calls.add(call);
     this.#watchDeadline(waiting.deadlineMs);
   }

@@ -44,12 +44,13 @@ export function createSenderChain(
   let stopObserving: (() => void)[] = [];
   return {
     async start() {
-      if (queue === undefined) return;
       const queueLabels = { exporter: settings.id.text, data_type: 'traces' };
-      stopObserving = [
+      stopObserving = [settings.metrics.observe('otelcol_exporter_in_flight_requests', queueLabels, () => metered.inFlight())];
+      if (queue === undefined) return;
+      stopObserving.push(
         settings.metrics.observe('otelcol_exporter_queue_size', queueLabels, () => queue.size()),
         settings.metrics.observe('otelcol_exporter_queue_capacity', queueLabels, () => queue.capacity()),
-      ];
+      );
     },
     consume(payload) {
       const request = { chunks: [payload.bytes], byteLength: payload.bytes.length, spanCount: payload.spanCount, deadlineMs: Infinity };
