@@ -57,7 +57,7 @@ async function startSink(kept: Set<number>): Promise<{ port: number; stop(): voi
 
 async function send(port: number, requests: readonly Uint8Array[]): Promise<void> {
   const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
-  const options = { deadline: Date.now() + 20_000 };
+  const options = { deadline: Date.now() + 90_000 };
   await new Promise<void>((resolve, reject) => client.waitForReady(options.deadline, (error) => (error ? reject(error) : resolve())));
   for (const request of requests) {
     await new Promise<void>((resolve, reject) =>
@@ -77,7 +77,7 @@ async function send(port: number, requests: readonly Uint8Array[]): Promise<void
 
 const kept = decisionCases.map(() => new Set<number>());
 const sinks = await Promise.all(kept.map(startSink));
-const ports = [];
+const ports: number[] = [];
 for (const _ of decisionCases) ports.push(await freePort());
 const of = <Value>(value: (index: number) => Value): Record<string, Value> =>
   Object.fromEntries(decisionCases.map((_, index) => [`c${index}`, value(index)]));

@@ -32,16 +32,19 @@ export class ShardColumns {
   /** Writes the totals with `counts` and `policies` added into the bank that does not count, clears both, and returns that bank's number. */
   stage(counts: Float64Array, policies: PolicyCounters): number {
     const bank = 1 - this.#memory.words[this.#memory.head + header.bank];
-    this.#add(bank, 0, counts);
     const { doubles } = this.#memory;
-    doubles[this.#at(bank) + this.#errors] = doubles[this.#at(1 - bank) + this.#errors] + policies.evaluationErrors;
+    const to = this.#at(bank);
+    const from = this.#at(1 - bank);
+    doubles.copyWithin(to, from, from + bankDoubles(this.#policies));
+    doubles[to + this.#errors] += policies.evaluationErrors;
     const count = this.#policies;
-    const columns = this.#errors + 1;
-    this.#add(bank, columns, policies.traces);
-    this.#add(bank, columns + 3 * count, policies.spans);
-    this.#add(bank, columns + 6 * count, policies.bytes);
-    this.#add(bank, columns + 9 * count, policies.executions);
-    this.#add(bank, columns + 10 * count, policies.executionMs);
+    const columns = to + this.#errors + 1;
+    this.#add(to, counts);
+    this.#add(columns, policies.traces);
+    this.#add(columns + 3 * count, policies.spans);
+    this.#add(columns + 6 * count, policies.bytes);
+    this.#add(columns + 9 * count, policies.executions);
+    this.#add(columns + 10 * count, policies.executionMs);
     counts.fill(0);
     policies.reset();
     return bank;
@@ -85,10 +88,8 @@ export class ShardColumns {
     return this.#memory.doubles[this.#at(this.#memory.words[this.#memory.head + header.bank]) + offset];
   }
 
-  #add(bank: number, offset: number, from: Float64Array): void {
+  #add(at: number, counts: Float64Array): void {
     const { doubles } = this.#memory;
-    const to = this.#at(bank) + offset;
-    const base = this.#at(1 - bank) + offset;
-    for (let index = 0; index < from.length; index++) doubles[to + index] = doubles[base + index] + from[index];
+    for (let index = 0; index < counts.length; index++) doubles[at + index] += counts[index];
   }
 }

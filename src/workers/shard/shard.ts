@@ -54,7 +54,7 @@ export class Shard {
     this.output = new ShardOutput(kernel, this.memory);
     this.#kernel = kernel;
     this.#policies = policies;
-    this.columns = new ShardColumns(this.memory, policies.names.length);
+    this.columns = new ShardColumns(this.memory, settings.policies.length);
     const { memory: views, output, counts, stride } = this;
     this.#settler = new TraceSettler({ memory: views, settings, policies, output, counts, stride });
     this.#span = { bytes: this.memory.bytes, words: this.memory.words, fact: 0, scopeRow: 0, resourceRow: 0 };
