@@ -5,13 +5,21 @@ import { fileURLToPath } from 'node:url';
 import { quirks } from '../../src/shared/quirks.ts';
 
 export const readmePath = fileURLToPath(new URL('../../README.md', import.meta.url));
-const region = /(<!-- quirks: begin -->\n)[^]*?(<!-- quirks: end -->)/;
+const region = /(<!-- quirks: begin -->\n)[\s\S]*?(<!-- quirks: end -->)/;
 
 const cell = (text: string) => text.replaceAll('|', '\\|');
 
+/** Padded, as the formatter has it. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
+  const line = (cells: readonly string[]) => `| ${cells.map((text, column) => text.padEnd(widths[column]!)).join(' | ')} |\n`;
+  const [head, ...body] = rows as [readonly string[], ...(readonly string[])[]];
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('');
+}
+
 function quirksTable(): string {
-  const rows = quirks.map(({ collector, ringtail, restored }) => `| ${cell(collector)} | ${cell(ringtail)} | ${restored ? 'back' : ''} |`);
-  return ['| the Collector v0.161 | Ringtail | |', '|---|---|---|', ...rows, ''].join('\n');
+  const rows = quirks.map(({ collector, ringtail, restored }) => [cell(collector), cell(ringtail), restored ? 'back' : '']);
+  return `\n${table([['the Collector v0.161', 'Ringtail', ''], ...rows])}\n`;
 }
 
 /** `readme` with what is made from data made anew. */
