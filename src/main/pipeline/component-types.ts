@@ -4,6 +4,7 @@ import { debugExporterType } from '../exporters/debug/debug-exporter.ts';
 import { loadBalancingExporterType } from '../exporters/loadbalancing/load-balancing-exporter.ts';
 import { nopExporterType } from '../exporters/nop/nop-exporter.ts';
 import { otlpGrpcExporterType } from '../exporters/otlp-grpc/otlp-grpc-exporter.ts';
+import { otlpHttpExporterType } from '../exporters/otlp-http/otlp-http-exporter.ts';
 import { basicAuthExtensionType } from '../extensions/basic-auth.ts';
 import { bearerTokenAuthExtensionType } from '../extensions/bearer-token-auth.ts';
 import { healthCheckExtensionType } from '../extensions/health-check.ts';
@@ -20,6 +21,7 @@ export const componentTypes: readonly ComponentType[] = Object.freeze([
   batchProcessorType,
   loadBalancingExporterType,
   otlpGrpcExporterType,
+  otlpHttpExporterType,
   debugExporterType,
   nopExporterType,
   healthCheckExtensionType,

@@ -15,7 +15,7 @@ export function outputTooLarge(bytesMax: number): CompressionError {
   return new CompressionError(`decompressed body is larger than ${bytesMax} bytes`, true);
 }
 
-const framedMagic = Buffer.from([0xff, 0x06, 0x00, 0x00, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59]);
+export const framedMagic = Buffer.from([0xff, 0x06, 0x00, 0x00, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59]);
 
 /** Tells the two forms apart by the stream identifier that opens the framed one. */
 export function decompressSnappy(bytes: Uint8Array, bytesMax: number): Buffer {
@@ -136,7 +136,7 @@ const crc32cTable = Uint32Array.from({ length: 256 }, (_, index) => {
   return value >>> 0;
 });
 
-function maskedCrc32c(bytes: Uint8Array): number {
+export function maskedCrc32c(bytes: Uint8Array): number {
   let crc = 0xffff_ffff;
   for (let index = 0; index < bytes.length; index++) crc = crc32cTable[(crc ^ bytes[index]!) & 0xff]! ^ (crc >>> 8);
   crc = (crc ^ 0xffff_ffff) >>> 0;
