@@ -45,20 +45,23 @@ function rig(config: Partial<SenderChainConfig>) {
 }
 
 t.test('a queue acknowledges at once and keeps a copy, so that the lent bytes may change', async (t) => {
-  const { sender, chain, settings } = rig({ queue: queueOf({}) });
+  const { sender, chain, settings } = rig({ queue: queueOf({ num_consumers: 1 }) });
   sender.script = undefined;
   await chain.start();
   const { bytes, spanCount } = newRequest(200, 3, 100);
   const before = Buffer.from(bytes);
+  await chain.consume(newRequest(1, 1));
   t.same(await chain.consume({ bytes, spanCount }), accepted);
-  t.equal(numbersOf(settings.metrics, 'otelcol_exporter_queue_size'), 1);
+  t.equal(numbersOf(settings.metrics, 'otelcol_exporter_queue_size'), 2);
   bytes.fill(0);
-  t.ok(sender.requests[0]!.bytes.equals(before));
   t.ok(settings.arena.heldBytes() > 0);
   sender.open[0]!(accepted);
   await flush();
+  t.ok(sender.requests[1]!.bytes.equals(before));
+  sender.open[1]!(accepted);
+  await flush();
   t.equal(settings.arena.heldBytes(), 0);
-  t.equal(numbersOf(settings.metrics, 'otelcol_exporter_sent_spans'), spanCount);
+  t.equal(numbersOf(settings.metrics, 'otelcol_exporter_sent_spans'), spanCount + 1);
   chain.stop();
 });
 
