@@ -31,26 +31,28 @@ export interface TraceShare {
   readonly percent: number;
 }
 
-/** Mixes plans in exact shares: over any row of N traces, a kind of P percent comes ⌊N·P/100⌋ or one more times. `rest` gets what the shares leave. */
+/**
+ * Mixes plans evenly and in exact shares: whole percents hold in every hundred traces from the first on. `rest` gets what the shares leave.
+ *
+ * Source: the smooth weighted round robin of nginx.
+ */
 export class TraceMix implements TraceSource {
   readonly #shares: readonly TraceShare[];
-  readonly #rest: TracePlan;
   readonly #due: number[];
 
   constructor(shares: readonly TraceShare[], rest: TracePlan) {
-    this.#shares = shares;
-    this.#rest = rest;
-    this.#due = shares.map(() => 0);
+    const left = 100 - shares.reduce((sum, share) => sum + share.percent, 0);
+    this.#shares = [...shares, { plan: rest, percent: left }];
+    this.#due = this.#shares.map(() => 0);
   }
 
   next(): TracePlan {
     const due = this.#due;
-    for (let index = 0; index < due.length; index++) due[index]! += this.#shares[index]!.percent;
-    let chosen = -1;
+    let chosen = 0;
     for (let index = 0; index < due.length; index++) {
-      if (due[index]! >= 100 - 1e-9 && (chosen < 0 || due[index]! > due[chosen]!)) chosen = index;
+      due[index]! += this.#shares[index]!.percent;
+      if (due[index]! > due[chosen]!) chosen = index;
     }
-    if (chosen < 0) return this.#rest;
     due[chosen]! -= 100;
     return this.#shares[chosen]!.plan;
   }
