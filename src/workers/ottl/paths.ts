@@ -7,7 +7,7 @@ import type { SpanView } from './span-view.ts';
 import * as view from './span-view.ts';
 import { traceStateValue } from './trace-state.ts';
 import { emptyMap, Id, type IdType, Opaque, OttlError, type OttlValue, Time } from './values.ts';
-import { afterRead, findValue, readVarint32, smallBigInt, WireMap } from './wire-values.ts';
+import { afterRead, findValue, readFixed32, readFixed64, readVarint32, smallBigInt, WireMap } from './wire-values.ts';
 
 export type OttlContext = 'span' | 'spanevent';
 
@@ -69,15 +69,26 @@ function unknown(segment: PathSegment, context: string): CompileFault {
 }
 
 type Read = (view: SpanView) => OttlValue;
+/** A varint field of the span, 0 when it is absent. */
+function spanUint32(v: SpanView, number: number): number {
+  const at = v.field(number);
+  return at < 0 ? 0 : readVarint32(v.bytes, at);
+}
+
+function spanFixed64(v: SpanView, number: number): bigint {
+  const at = v.field(number);
+  return at < 0 ? 0n : readFixed64(v.bytes, at);
+}
+
 const reader = (read: Read): Getter => dynamicGetter(read);
 
-const text = (number: number): Getter => reader((v) => view.textIn(v.bytes, v.spanFrom, v.spanTo, number));
-const count = (number: number): Getter => reader((v) => smallBigInt(view.uint32In(v.bytes, v.spanFrom, v.spanTo, number)));
-const nanos = (number: number): Getter => reader((v) => view.fixed64In(v.bytes, v.spanFrom, v.spanTo, number));
-const time = (number: number): Getter => reader((v) => new Time(view.fixed64In(v.bytes, v.spanFrom, v.spanTo, number)));
+const text = (number: number): Getter => reader((v) => view.textAt(v.bytes, v.field(number), v.spanTo));
+const count = (number: number): Getter => reader((v) => smallBigInt(spanUint32(v, number)));
+const nanos = (number: number): Getter => reader((v) => spanFixed64(v, number));
+const time = (number: number): Getter => reader((v) => new Time(spanFixed64(v, number)));
 
 function idBytes(v: SpanView, number: number, length: number): Uint8Array {
-  const bytes = view.bytesIn(v.bytes, v.spanFrom, v.spanTo, number);
+  const bytes = view.bytesAt(v.bytes, v.field(number), v.spanTo);
   return bytes.length === length ? bytes : new Uint8Array(length);
 }
 
@@ -90,7 +101,7 @@ function idPath(segment: PathSegment, number: number, type: IdType, length: numb
 }
 
 const kindNames = ['Unspecified', 'Internal', 'Server', 'Client', 'Producer', 'Consumer'];
-const kindOf = (v: SpanView): number => view.uint32In(v.bytes, v.spanFrom, v.spanTo, 6) | 0;
+const kindOf = (v: SpanView): number => spanUint32(v, 6) | 0;
 
 function kindPath(segment: PathSegment): Getter {
   const next = segment.next();
@@ -107,7 +118,7 @@ let statusFrom = 0;
 let statusTo = 0;
 /** Finds the span's Status; an absent one is an empty range. */
 function findStatus(v: SpanView): void {
-  const at = view.lastField(v.bytes, v.spanFrom, v.spanTo, 0x7a);
+  const at = v.field(15);
   const length = at < 0 ? 0 : readVarint32(v.bytes, at);
   statusFrom = at < 0 ? 0 : afterRead();
   statusTo = statusFrom + length;
@@ -135,7 +146,7 @@ function traceStatePath(segment: PathSegment): Getter {
   const key = keys[0]!;
   if (keys.length !== 1) throw new CompileFault('must provide exactly 1 key when accessing trace_state');
   return dynamicGetter((v) => {
-    const value = traceStateValue(view.textIn(v.bytes, v.spanFrom, v.spanTo, 3), key.text ?? '');
+    const value = traceStateValue(view.textAt(v.bytes, v.field(3), v.spanTo), key.text ?? '');
     if (value === null || key.text !== undefined) return value;
     return new OttlError('trace_state indexing type must be a string');
   });
@@ -166,7 +177,7 @@ function spanPath(segment: PathSegment): Getter {
     case 'attributes': {
       const keys = segment.keys();
       if (keys === undefined) return reader((v) => new WireMap(v.bytes, v.spanFrom, v.spanTo, 9));
-      return indexedMap(keys, (v, key) => findValue(v.bytes, v.spanFrom, v.spanTo, 9, key));
+      return indexedMap(keys, (v, key) => findValue(v.bytes, v.attributesFrom(), v.spanTo, 9, key));
     }
     case 'dropped_attributes_count':
       return count(10);
@@ -181,7 +192,7 @@ function spanPath(segment: PathSegment): Getter {
     case 'status':
       return statusPath(segment);
     case 'flags':
-      return reader((v) => smallBigInt(view.fixed32In(v.bytes, v.spanFrom, v.spanTo, 16)));
+      return reader((v) => smallBigInt(v.field(16) < 0 ? 0 : readFixed32(v.bytes, v.field(16))));
   }
   throw unknown(segment, 'span');
 }

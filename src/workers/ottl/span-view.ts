@@ -3,7 +3,7 @@
 import { factRow, resourceRow, scopeRow } from '../../shared/arena/rows.ts';
 import type { SpanCursor } from '../policies/span-cursor.ts';
 import { EntryMap, type PData, type PMap } from './values.ts';
-import { afterRead, eachField, findValue, readFixed32, readFixed64, readText, readVarint32, skipField, WireMap } from './wire-values.ts';
+import { afterRead, eachField, findValue, readFixed64, readText, readVarint32, skipField, WireMap } from './wire-values.ts';
 
 /** A message as up to two ranges of whole fields, merged in that order; without a range it is empty. */
 export interface Ranges {
@@ -44,6 +44,10 @@ export class SpanView {
   readonly #scopeSpans = noRanges();
   readonly #resourceSpans = noRanges();
   #nextEventAt = 0;
+  /** Where the last field of each number starts behind its tag, -1 without one; found in one walk when the first scalar is asked for. */
+  readonly #fields = new Int32Array(17);
+  #fieldsKnown = false;
+  #firstAttribute = 0;
   /** Arguments of the lambdas that are being evaluated; a slot per parameter, assigned at compile time. */
   readonly locals: unknown[] = [];
 
@@ -54,6 +58,7 @@ export class SpanView {
     this.spanFrom = words[fact + (factRow.span >> 2)]!;
     this.spanTo = this.spanFrom + words[fact + (factRow.spanLength >> 2)]!;
     this.#nextEventAt = this.spanFrom;
+    this.#fieldsKnown = false;
     setPieces(this.#scopeSpans, words, cursor.scopeRow >> 2, scopeRow);
     setPieces(this.#resourceSpans, words, cursor.resourceRow >> 2, resourceRow);
   }
@@ -64,8 +69,36 @@ export class SpanView {
     this.spanFrom = raw.span[0];
     this.spanTo = raw.span[1];
     this.#nextEventAt = this.spanFrom;
+    this.#fieldsKnown = false;
     Object.assign(this.#scopeSpans, { from: raw.scopeSpans[0], to: raw.scopeSpans[1], secondFrom: 0, secondTo: 0 });
     Object.assign(this.#resourceSpans, { from: raw.resourceSpans[0], to: raw.resourceSpans[1], secondFrom: 0, secondTo: 0 });
+  }
+
+  /** Position of the span's last field `number`, behind its tag; -1 without one. Scalars that occur twice: the last one holds. */
+  field(number: number): number {
+    if (!this.#fieldsKnown) this.#findFields();
+    return this.#fields[number]!;
+  }
+
+  /** Where the walk for an attribute starts. */
+  attributesFrom(): number {
+    return this.#fieldsKnown ? this.#firstAttribute : this.spanFrom;
+  }
+
+  #findFields(): void {
+    const { bytes, spanTo } = this;
+    const fields = this.#fields.fill(-1);
+    this.#firstAttribute = spanTo;
+    for (let at = this.spanFrom; at < spanTo; ) {
+      const start = at;
+      const tag = readVarint32(bytes, at);
+      at = afterRead();
+      const number = tag >>> 3;
+      if (number <= 16) fields[number] = at;
+      if (number === 9 && this.#firstAttribute === spanTo) this.#firstAttribute = start;
+      at = skipField(bytes, tag & 7, at, spanTo);
+    }
+    this.#fieldsKnown = true;
   }
 
   /** Moves on to the span's next event; false when there is none left. */
@@ -142,18 +175,21 @@ export function lastField(bytes: Uint8Array, from: number, to: number, tag: numb
   return found;
 }
 
-/** Last text of field `number`, '' when it is absent. */
-export function textIn(bytes: Uint8Array, from: number, to: number, number: number): string {
-  const at = lastField(bytes, from, to, (number << 3) | 2);
+/** Text of the length-delimited field whose length stands at `at`; '' for -1. */
+export function textAt(bytes: Uint8Array, at: number, to: number): string {
   if (at < 0) return '';
   const length = readVarint32(bytes, at);
   const start = afterRead();
   return readText(bytes, start, Math.min(start + length, to));
 }
 
-/** Last bytes of field `number`, copied; empty when it is absent. */
-export function bytesIn(bytes: Uint8Array, from: number, to: number, number: number): Uint8Array {
-  const at = lastField(bytes, from, to, (number << 3) | 2);
+/** Last text of field `number`, '' when it is absent. */
+export function textIn(bytes: Uint8Array, from: number, to: number, number: number): string {
+  return textAt(bytes, lastField(bytes, from, to, (number << 3) | 2), to);
+}
+
+/** Bytes of the length-delimited field whose length stands at `at`, copied; none for -1. */
+export function bytesAt(bytes: Uint8Array, at: number, to: number): Uint8Array {
   if (at < 0) return emptyBytes;
   const length = readVarint32(bytes, at);
   const start = afterRead();
@@ -168,11 +204,6 @@ export function uint32In(bytes: Uint8Array, from: number, to: number, number: nu
 export function fixed64In(bytes: Uint8Array, from: number, to: number, number: number): bigint {
   const at = lastField(bytes, from, to, (number << 3) | 1);
   return at < 0 ? 0n : readFixed64(bytes, at);
-}
-
-export function fixed32In(bytes: Uint8Array, from: number, to: number, number: number): number {
-  const at = lastField(bytes, from, to, (number << 3) | 5);
-  return at < 0 ? 0 : readFixed32(bytes, at);
 }
 
 export function textInRanges(bytes: Uint8Array, ranges: Ranges, number: number): string {

@@ -2,7 +2,7 @@
 
 import { type Converter, converter } from '../converter.ts';
 import { dynamicGetter } from '../getter.ts';
-import { bytesIn } from '../span-view.ts';
+import { bytesAt } from '../span-view.ts';
 import { isZero } from '../values.ts';
 import { collectionConverters } from './collections.ts';
 import { decodeConverters } from './decode.ts';
@@ -42,5 +42,5 @@ export const standardConverters: ReadonlyMap<string, Converter> = new Map(
 
 /** In conditions on spans alone. */
 export const isRootSpan: Converter = converter('IsRootSpan', [], () =>
-  dynamicGetter((view) => isZero(bytesIn(view.bytes, view.spanFrom, view.spanTo, 4))),
+  dynamicGetter((view) => isZero(bytesAt(view.bytes, view.field(4), view.spanTo))),
 );
