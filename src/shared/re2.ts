@@ -60,6 +60,8 @@ export function compilePattern(expression: string): PatternOutcome {
   try {
     return { kind: 'pattern', pattern: new Re2Pattern(RE2JS.compile(numberTakenNames(expression))) };
   } catch (error) {
-    return { kind: 'faulty', message: error instanceof Error ? error.message : String(error) };
+    const message = error instanceof Error ? error.message : String(error);
+    // Go names the faulty piece here too, though it is empty.
+    return { kind: 'faulty', message: message.endsWith('trailing backslash at end of expression') ? `${message}: \`\`` : message };
   }
 }
