@@ -60,6 +60,7 @@ service:
               prometheus:
                 host: 0.0.0.0
                 port: {{ .v.ports.metrics.containerPort }}
+                without_type_suffix: true
     resource:
       k8s.namespace.name: ${env:OTEL_K8S_NAMESPACE}
       k8s.pod.name: ${env:OTEL_K8S_POD_NAME}
