@@ -6,7 +6,14 @@ export type StatusCodeName = 'OK' | 'ERROR' | 'UNSET';
 export type LeafPolicyConfig =
   | { readonly type: 'always_sample'; readonly name: string }
   | { readonly type: 'latency'; readonly name: string; readonly thresholdMs: number; readonly upperThresholdMs: number }
-  | { readonly type: 'numeric_attribute'; readonly name: string; readonly key: string; readonly minValue: bigint; readonly maxValue: bigint; readonly invertMatch: boolean }
+  | {
+      readonly type: 'numeric_attribute';
+      readonly name: string;
+      readonly key: string;
+      readonly minValue: bigint;
+      readonly maxValue: bigint;
+      readonly invertMatch: boolean;
+    }
   | { readonly type: 'probabilistic'; readonly name: string; readonly hashSalt: string; readonly samplingPercentage: number }
   | { readonly type: 'status_code'; readonly name: string; readonly statusCodes: readonly StatusCodeName[] }
   | {
@@ -18,7 +25,13 @@ export type LeafPolicyConfig =
       readonly cacheMaxSize: number;
       readonly invertMatch: boolean;
     }
-  | { readonly type: 'boolean_attribute'; readonly name: string; readonly key: string; readonly value: boolean; readonly invertMatch: boolean }
+  | {
+      readonly type: 'boolean_attribute';
+      readonly name: string;
+      readonly key: string;
+      readonly value: boolean;
+      readonly invertMatch: boolean;
+    }
   | { readonly type: 'rate_limiting'; readonly name: string; readonly spansPerSecond: number; readonly burstCapacity: number }
   | { readonly type: 'bytes_limiting'; readonly name: string; readonly bytesPerSecond: number; readonly burstCapacity: number }
   | { readonly type: 'span_count'; readonly name: string; readonly minSpans: number; readonly maxSpans: number }
