@@ -39,7 +39,7 @@ A Go duration ("10s", "1m30s", "500ms") as whole seconds, rounded up. Takes (dic
 
 {{/*
 Where a container's memory goes, from resources.limits.memory: YAML with limit, heap and arena in MiB; all 0 without a limit. Takes a context.
-The arena holds the spans and lies outside the heap; what both leave is buffers of connections, code, and slack. 3584 MiB is as large as an arena can be; a
+The arena holds the spans and lies outside the heap; what both leave, 64 MiB at least, is buffers of connections, code, and slack. 3584 MiB is as large as an arena can be; a
 router holds requests under way only and takes at most 256.
 */}}
 {{- define "ringtail.memory" -}}
@@ -47,7 +47,7 @@ router holds requests under way only and takes at most 256.
 {{- with ((.v.resources).limits).memory -}}
 {{- $limit = include "ringtail.mebibytes" (dict "quantity" . "at" (printf "%s.resources.limits.memory" $.tier)) | int64 -}}
 {{- $heap = max 64 (min 2048 (mulf $limit (float64 $.v.memory.heapFraction) | floor | int64)) -}}
-{{- $arena = max 8 (min (ternary 256 3584 (eq $.tier "router")) (mulf $limit (float64 $.v.memory.arenaFraction) | floor | int64)) -}}
+{{- $arena = max 8 (min (sub $limit (add $heap 64)) (ternary 256 3584 (eq $.tier "router")) (mulf $limit (float64 $.v.memory.arenaFraction) | floor | int64)) -}}
 {{- end -}}
 limit: {{ $limit }}
 heap: {{ $heap }}

@@ -75,8 +75,8 @@
 {{- if lt (int64 $memory.limit) 160 -}}
 {{- fail (printf "%s.resources.limits.memory is %d MiB. Node, a heap of 64 MiB and a smallest arena need 160Mi." .tier (int64 $memory.limit)) -}}
 {{- end -}}
-{{- if gt (add $memory.heap $memory.arena) (sub (int64 $memory.limit) 48) -}}
-{{- fail (printf "%s: a heap of %d MiB and an arena of %d MiB leave less than 48 of %d MiB for everything else, and the kernel would kill the pod. Lower %s.memory.heapFraction or arenaFraction, or raise the limit." .tier (int64 $memory.heap) (int64 $memory.arena) (int64 $memory.limit) .tier) -}}
+{{- if gt (add $memory.heap $memory.arena) (sub (int64 $memory.limit) 24) -}}
+{{- fail (printf "%s: a heap of %d MiB and an arena of %d MiB leave less than 24 of %d MiB for everything else, and the kernel would kill the pod. Lower %s.memory.heapFraction, or raise the limit." .tier (int64 $memory.heap) (int64 $memory.arena) (int64 $memory.limit) .tier) -}}
 {{- end -}}
 {{- end -}}
 {{- $extensions := ((include "ringtail.config" . | fromYaml).service).extensions | default list -}}
