@@ -1,6 +1,7 @@
 /** `ringtail demo`: routers and samplers as real processes on this machine, and what becomes of traces with and without routers. Main thread. */
 
 import { writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import { seededPrng } from '../../shared/prng.ts';
 import { sendDemoLoad } from '../demo/demo-load.ts';
 import {
@@ -165,7 +166,7 @@ class Demo {
     const lines = [
       'Everything keeps running. Send OTLP to a router:',
       ...places.routers.map(({ grpc, http }) => `  gRPC ${addressOf(grpc)}   HTTP http://${addressOf(http)}/v1/traces`),
-      `for instance: ringtail loadgen --otlp-insecure --otlp-endpoint ${addressOf(places.routers[0]!.grpc)} --traces 100 --rate 0 --mix error=10,slow=10`,
+      `for instance: ${ownCommand()} loadgen --otlp-insecure --otlp-endpoint ${addressOf(places.routers[0]!.grpc)} --traces 100 --rate 0 --mix error=10,slow=10`,
       `Kept traces go to the sink on ${fleet.sink.address}. Metrics: http://${addressOf(places.routers[0]!.metrics)}/metrics (router 1), ` +
         `http://${addressOf(places.samplers[0]!.metrics)}/metrics (sampler 1).`,
       `Stop it all with Ctrl-C or: kill ${process.pid}`,
@@ -177,6 +178,11 @@ class Demo {
     const seconds = (this.#host.clock.monotonicMs() - this.#startMs) / 1000;
     this.#host.stdout(`[${seconds.toFixed(1).padStart(5)} s] ${text}\n`);
   }
+}
+
+/** How this program was called, as a command that works from the same folder. */
+function ownCommand(): string {
+  return [process.execPath, process.argv[1] ?? ''].map((path) => relative(process.cwd(), path) || path).join(' ');
 }
 
 /** The demo's own bounds, in the words of its options. Errors: a sentence. */

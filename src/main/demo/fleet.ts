@@ -1,5 +1,8 @@
 /** The demo's processes: a sink, samplers behind a name, routers that ask for it; started in that order, ended in the other. Main thread. */
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DnsQuery, DnsResponse } from '../../discovery/dns-message.ts';
 import { dnsRcodes } from '../../discovery/dns-message.ts';
@@ -28,20 +31,25 @@ const configFile = (name: string) => fileURLToPath(new URL(`./${name}.yaml`, imp
 export class Fleet {
   readonly #settings: FleetSettings;
   readonly #processes: ManagedProcess[] = [];
+  /** The processes' own, with a place for compiled modules that all of them share. */
+  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #compileCache: string;
   #dns: DnsServer | undefined;
   #sink: Sink | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(settings: FleetSettings) {
     this.#settings = settings;
+    this.#compileCache = mkdtempSync(join(tmpdir(), 'ringtail-demo-'));
+    this.#environment = { NODE_COMPILE_CACHE: this.#compileCache, ...settings.environment };
   }
 
   /** Errors: DemoProcessError with a sentence for people. What was started until then still has to be stopped. */
   async start(): Promise<void> {
-    const { clock, environment, places, progress } = this.#settings;
+    const { clock, places, progress } = this.#settings;
     const deadlineMs = clock.monotonicMs() + readyMsMax;
-    this.#sink = await Sink.start(environment);
-    progress(`sink on ${this.#sink.address}`);
+    this.#sink = await Sink.start(this.#environment);
+    progress(`sink on ${this.#sink.address}; starting ${plural(places.samplers.length, 'sampler')} of ${arenaMib} MiB`);
     const samplers = places.samplers.map((place, index) => this.#startSampler(place, index));
     await Promise.all(samplers.map((sampler) => sampler.untilReady(deadlineMs)));
     progress(`${plural(samplers.length, 'sampler')} on ${rangeOf(places.samplers)}`);
@@ -74,6 +82,7 @@ export class Fleet {
     await Promise.all(this.#processes.map((process) => process.stop()));
     await this.#dns?.stop();
     await this.#sink?.stop();
+    rmSync(this.#compileCache, { recursive: true, force: true });
   }
 
   #startSampler(place: SamplerPlace, index: number): ManagedProcess {
@@ -93,13 +102,13 @@ export class Fleet {
 
   #spawn(name: string, role: 'sampler' | 'router', place: SamplerPlace, own: Readonly<Record<string, string>>): ManagedProcess {
     if (this.#stopped !== undefined) throw new DemoProcessError('The demo is being ended.');
-    const { clock, environment } = this.#settings;
+    const { clock } = this.#settings;
     const managed = new ManagedProcess({
       clock,
       name,
       arguments: ['--initial-heap-size=64', cli, '--config', configFile(role), '--shutdown-timeout', '5s', '--arena-mib', String(arenaMib)],
       environment: {
-        ...environment,
+        ...this.#environment,
         RINGTAIL_DEMO_GRPC: addressOf(place.grpc),
         RINGTAIL_DEMO_HEALTH: addressOf(place.health),
         RINGTAIL_DEMO_METRICS: addressOf(place.metrics),

@@ -96,7 +96,8 @@ function isHealthy(url: string): Promise<boolean> {
 /** The part of a log that says what went wrong: the last error's own text, else the last line. */
 function lastError(log: string): string {
   const lines = log.split('\n').filter((line) => line.trim() !== '');
-  const line = lines.findLast((candidate) => candidate.includes('\terror\t')) ?? lines.at(-1) ?? '';
+  const line =
+    lines.findLast((candidate) => candidate.includes('\terror\t') || /^(?:ringtail|\w*Error): /.test(candidate)) ?? lines.at(-1) ?? '';
   const found = /"error":"((?:[^"\\]|\\.)*)"/.exec(line);
   return found === null ? line.trim() : (JSON.parse(`"${found[1]}"`) as string);
 }

@@ -1,6 +1,7 @@
 /** The demo's sink: takes OTLP, remembers which spans of which traces came, and tells the demo over the process's channel. A process of its own. */
 
 import { Buffer } from 'node:buffer';
+import { flushCompileCache } from 'node:module';
 import { systemClock } from '../../shared/clock.ts';
 import { exportTraceServiceRequest } from '../../shared/otlp/messages.ts';
 import { systemPrng } from '../../shared/prng.ts';
@@ -86,4 +87,7 @@ process.on('message', (question: SinkQuestion) => tell(answer(question)));
 process.on('SIGINT', () => {});
 process.on('disconnect', () => receiver.stop());
 await receiver.start();
+// Samplers and routers start next, all at once, and load the same modules: compiled here once, they are there for them.
+await import('../commands/run.ts');
+flushCompileCache();
 tell({ kind: 'listening', port: receiver.address('grpc')?.port ?? 0 });
