@@ -4,10 +4,11 @@ import { writeFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { type Prng, seededPrng } from '../../shared/prng.ts';
 import { createLoad } from '../loadgen/create-load.ts';
-import type { LoadGenerator } from '../loadgen/load-generator.ts';
 import { LoadAccount, type LoadReport } from '../loadgen/load-report.ts';
 import { createLoadTarget } from '../loadgen/load-target.ts';
 import type { LoadgenOptions } from '../loadgen/loadgen-flags.ts';
+import { readReplayFile } from '../loadgen/replay-file.ts';
+import { ReplayLoad } from '../loadgen/replay-load.ts';
 import { createPinoLogger, defaultLoggerSettings } from '../telemetry/pino-logger.ts';
 import { clientTlsOptions, TlsLoadError } from '../transport/tls.ts';
 import { tlsClientSchema } from '../transport/tls-config.ts';
@@ -25,13 +26,20 @@ export async function runLoadgen(options: LoadgenOptions, host: ProcessHost): Pr
     host.stderr(`error: ${(error as Error).message}\n`);
     return error instanceof TlsLoadError ? ExitCode.failed : ExitCode.refused;
   }
-  const generator = createLoad(options, { clock, prng, account, targets });
+  const generator =
+    options.replay === ''
+      ? createLoad(options, { clock, prng, account, targets })
+      : new ReplayLoad({ records: readReplayFile(options.replay), account, targets, inFlightMax: options.workers });
   const startMs = clock.monotonicMs();
   const seconds = () => (clock.monotonicMs() - startMs) / 1000;
   const interruption = catchSignals(generator, host);
   const endProgress = startProgress(options.interval, host, () => account.report(seconds()));
+  let fault: Error | undefined;
   try {
     await generator.run();
+  } catch (error) {
+    if (options.replay === '') throw error;
+    fault = error as Error;
   } finally {
     endProgress();
     interruption.end();
@@ -41,6 +49,10 @@ export async function runLoadgen(options: LoadgenOptions, host: ProcessHost): Pr
   host.stdout(reportText(report));
   if (options.json !== '') writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
   if (interruption.code !== undefined) return interruption.code;
+  if (fault !== undefined) {
+    host.stderr(`error: ${fault.message}\n`);
+    return ExitCode.failed;
+  }
   return report.spans.accepted < report.spans.sent && !options.allowExportFailures ? ExitCode.failed : ExitCode.done;
 }
 
@@ -65,7 +77,7 @@ function tlsOf(options: LoadgenOptions): ConnectionOptions | undefined {
 }
 
 /** The first signal ends the load with its report; the second ends at once. */
-function catchSignals(generator: LoadGenerator, host: ProcessHost): { code: ExitCode | undefined; end(): void } {
+function catchSignals(generator: { stop(): void }, host: ProcessHost): { code: ExitCode | undefined; end(): void } {
   const interruption: { code: ExitCode | undefined; end(): void } = { code: undefined, end: () => {} };
   const handlers = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
     const code = signal === 'SIGINT' ? ExitCode.interrupted : ExitCode.terminated;

@@ -50,6 +50,7 @@ export interface LoadgenOptions {
   readonly spans: number;
   readonly retryFor: number;
   readonly seed: number;
+  readonly replay: string;
   readonly json: string;
 }
 
@@ -93,6 +94,12 @@ export const loadgenFlags: readonly LoadgenFlag[] = [
   flag('--spans <count>', 'spans of each trace, the root included; goes before --child-spans', count, 0),
   flag('--retry-for <duration>', 'how long a request that was refused for now is sent again; 0 is not at all', duration, 60_000),
   flag('--seed <number>', 'make the same ids in every run; 0 is other ones', count, 0),
+  flag(
+    '--replay <file>',
+    'send what a file exporter wrote there instead, as fast as it is taken, --workers requests at a time',
+    String,
+    '',
+  ),
   flag('--json <file>', 'write the report there', String, ''),
 ];
 
@@ -169,7 +176,8 @@ function mix(text: string): readonly MixShare[] {
 
 /** What no flag can tell alone. Errors: a sentence. */
 export function checkLoadgenOptions(options: LoadgenOptions): string | undefined {
-  if (options.duration === 0 && options.traces === 0) return 'either `traces` or `duration` must be greater than 0';
+  if (options.replay === '' && options.duration === 0 && options.traces === 0)
+    return 'either `traces` or `duration` must be greater than 0';
   if (options.workers < 1 || options.services < 1 || options.batchSize < 1) return '--workers, --services and --batch-size are at least 1';
   if (options.spans === 1) return '--spans is at least 2: a root and a child';
   if (options.mtls && (options.clientCert === '' || options.clientKey === '')) return '--mtls needs --client-cert and --client-key';
