@@ -1,6 +1,7 @@
 /** Every component type that is built into Ringtail: what a configuration may name. Main thread. */
 
 import { debugExporterType } from '../exporters/debug/debug-exporter.ts';
+import { fileExporterType } from '../exporters/file/file-exporter.ts';
 import { loadBalancingExporterType } from '../exporters/loadbalancing/load-balancing-exporter.ts';
 import { nopExporterType } from '../exporters/nop/nop-exporter.ts';
 import { otlpGrpcExporterType } from '../exporters/otlp-grpc/otlp-grpc-exporter.ts';
@@ -23,6 +24,7 @@ export const componentTypes: readonly ComponentType[] = Object.freeze([
   otlpGrpcExporterType,
   otlpHttpExporterType,
   debugExporterType,
+  fileExporterType,
   nopExporterType,
   healthCheckExtensionType,
   basicAuthExtensionType,
