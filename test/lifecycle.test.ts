@@ -18,6 +18,7 @@ const smallest: Readonly<Record<string, unknown>> = {
   'exporter otlp_grpc': { endpoint: '127.0.0.1:1', tls: { insecure: true } },
   'exporter otlp_http': { endpoint: 'http://127.0.0.1:1' },
   'exporter debug': {},
+  'receiver nop': {},
   'exporter nop': {},
   'exporter file': { path: '/dev/null' },
   'extension basicauth': { htpasswd: { inline: 'user:password' } },

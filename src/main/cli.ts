@@ -50,7 +50,12 @@ function mebibytes(text: string): number {
 /** Options that `ringtail`, `ringtail run` and the commands about configurations share. */
 function withConfigOptions(command: Command): Command {
   return command
-    .option('--config <source>', 'FILE, env:NAME or yaml:TEXT; may repeat, later ones win', repeated, [])
+    .option(
+      '--config <source>',
+      'FILE, FILE#name (one of several in it), env:NAME, yaml:TEXT or a URL; may repeat, later ones win',
+      repeated,
+      [],
+    )
     .option('--set <path=value>', 'set one value, over all configurations; may repeat', repeated, [])
     .option('--feature-gates <gates>', 'comma-separated gates: +id or id on, -id off', repeated, [])
     .option('--traces-only', 'leave pipelines of other signals out')

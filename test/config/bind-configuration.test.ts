@@ -174,7 +174,7 @@ const edits: readonly (readonly [name: string, old: string, edited: string, line
     '      processors: [batch]\n      sinks: [x]',
     [/^15:7: service.pipelines.traces.sinks: has invalid keys: sinks/],
   ],
-  ['connectors', 'service:\n', 'connectors: {forward: }\nservice:\n', [/^9:1: connectors: connectors are not built/]],
+  ['connectors', 'service:\n', 'connectors: {forward: }\nservice:\n', [/^9:14: warning: connectors.forward: .* is left out/]],
   [
     'unknown log level',
     'service:\n',

@@ -3,13 +3,15 @@
 import type { ComponentId, ComponentType } from '../pipeline/component.ts';
 import type { GraphPlan, PlannedComponent } from '../pipeline/graph.ts';
 import { checkTelemetry, type TelemetryConfig } from '../telemetry/telemetry-config.ts';
+import { bareParts } from './bare-parts.ts';
+import { bindConnectors } from './bind-connectors.ts';
 import { bindService, namedIds } from './bind-service.ts';
-import { collectorTypes, ignorableExtensions } from './collector-components.ts';
+import { ignorableExtensions, isCollectorType, kindOfCollectorType, namesOfKind } from './collector-components.ts';
 import type { ConfigFault, ConfigPath, LocatedFault } from './config-fault.ts';
 import { decode, parseComponentId } from './fields.ts';
 import { locate, type RawConfiguration } from './load-configuration.ts';
 import { nearest } from './nearest.ts';
-import { goTypeName, isRawMap, type RawMap, resolved } from './raw-value.ts';
+import { goTypeName, isRawMap, resolved } from './raw-value.ts';
 import { rootSchema } from './service-schema.ts';
 import { surprises } from './surprises.ts';
 
@@ -52,19 +54,18 @@ export function bindConfiguration(
   componentTypes: readonly ComponentType[],
   options: BindOptions = {},
 ): BoundConfiguration {
+  const parts = bareParts(loaded.raw, componentTypes);
+  if (parts.length > 0) return { configuration: undefined, faults: sortFaults(parts.map((fault) => locate(loaded, fault))) };
   const faults: ConfigFault[] = [];
   const decoded = decode(rootSchema, loaded.raw);
   faults.push(...(decoded.kind === 'decoded' ? decoded.warnings : decoded.faults));
   const sections = {} as Record<Section, BoundSection>;
-  const named = namedIds(loaded.raw);
+  const connectors = bindConnectors(loaded.raw, options, faults);
+  const named = namedIds(loaded.raw, connectors.leftOut);
   for (const section of Object.keys(sectionKinds) as Section[]) {
     sections[section] = bindSection(section, loaded.raw[section], { types: componentTypes, named: named[section] }, faults);
   }
-  if (isRawMap(resolved(loaded.raw.connectors)) && Object.keys(resolved(loaded.raw.connectors) as RawMap).length > 0) {
-    const message = 'connectors are not built; Ringtail runs pipelines from receivers to exporters';
-    faults.push({ severity: 'error', path: ['connectors'], message });
-  }
-  const service = bindService(loaded.raw, sections, options, faults);
+  const service = bindService(loaded.raw, { sections, connectors }, options, faults);
   const telemetry = decoded.kind === 'decoded' ? decoded.config.service.telemetry : undefined;
   if (telemetry !== undefined) faults.push(...checkTelemetry(telemetry).map((fault) => below(['service', 'telemetry'], fault)));
   faults.push(...surprises(loaded.raw, options));
@@ -145,14 +146,15 @@ function unknownType(section: Section, id: ComponentId, { types, named }: Sectio
     bound.ignored.add(id.text);
     return { severity: 'warning', path, message: `the extension ${id.type} is not part of Ringtail and is ignored; data flows as before` };
   }
-  if (collectorTypes[kind].has(id.type)) {
+  if (isCollectorType(kind, id.type)) {
     const message = `the ${kind} ${id.type} is not built yet; built are: ${built.join(', ')}`;
     if (named.has(id.text)) return { severity: 'error', path, message };
     bound.ignored.add(id.text);
     return { severity: 'warning', path, message: `${message}; no pipeline of traces names it, so it is left out` };
   }
-  const near = nearest(id.type, [...built, ...collectorTypes[kind]]);
-  const hint = near === undefined ? '' : `; did you mean ${near}?`;
+  const other = kindOfCollectorType(id.type);
+  const near = nearest(id.type, [...built, ...namesOfKind(kind)]);
+  const hint = other !== undefined ? `; write it below ${other}s` : near === undefined ? '' : `; did you mean ${near}?`;
   const message = `unknown type: ${JSON.stringify(id.type)} for id: ${JSON.stringify(id.text)} (valid values: [${built.join(' ')}])${hint}`;
   return { severity: 'error', path, message };
 }

@@ -2,6 +2,7 @@
 
 import type { GraphPlan } from '../pipeline/graph.ts';
 import type { BindOptions, BoundSection, Section } from './bind-configuration.ts';
+import type { BoundConnectors } from './bind-connectors.ts';
 import type { ConfigFault, ConfigPath } from './config-fault.ts';
 import { nearest } from './nearest.ts';
 import { isRawMap, plainValue, type RawMap, resolved } from './raw-value.ts';
@@ -15,6 +16,7 @@ const otherSignals = ['metrics', 'logs', 'profiles'];
 
 interface Binding {
   readonly sections: Sections;
+  readonly connectors: BoundConnectors;
   readonly options: BindOptions;
   readonly faults: ConfigFault[];
   /** Ids named anywhere, by section. */
@@ -24,17 +26,17 @@ interface Binding {
 /** Source: otelcol's Config.Validate and pipelines.Config.Validate, whose texts these are. */
 export function bindService(
   raw: RawMap,
-  sections: Sections,
+  bound: Pick<Binding, 'sections' | 'connectors'>,
   options: BindOptions,
   faults: ConfigFault[],
 ): { readonly serviceExtensions: readonly string[]; readonly pipelines: readonly Pipeline[] } {
   const used = { receivers: new Set<string>(), processors: new Set<string>(), exporters: new Set<string>(), extensions: new Set<string>() };
-  const binding: Binding = { sections, options, faults, used };
+  const binding: Binding = { ...bound, options, faults, used };
   const service = resolved(raw.service);
   const pipelinesAllowedEmpty = options.featureGates?.has('service.AllowNoPipelines') ?? false;
-  if (!pipelinesAllowedEmpty) checkPresence(sections, faults);
+  if (!pipelinesAllowedEmpty) checkPresence(bound.sections, faults);
   const written = isRawMap(service) ? resolved(service.pipelines) : undefined;
-  const entries = isRawMap(written) ? Object.entries(written) : [];
+  const entries = Object.entries(isRawMap(written) ? written : {});
   if (entries.length === 0 && !pipelinesAllowedEmpty) {
     error(
       binding,
@@ -75,6 +77,13 @@ function bindPipeline(binding: Binding, key: string, raw: unknown): Pipeline[] {
     return [];
   }
   const where = `service::pipelines::${key}:`;
+  const { known, leftOut } = binding.connectors;
+  const exporters = lists.exporters.filter((id) => !leftOut.has(id));
+  if (exporters.length === 0 && lists.exporters.length > 0) {
+    const message = `the pipeline ${key} is left out: it exports to ${lists.exporters.join(', ')} alone, which is left out too`;
+    binding.faults.push({ severity: 'warning', path, message });
+    return [];
+  }
   if (lists.receivers.length === 0) error(binding, path, `${where} must have at least one receiver`);
   if (lists.exporters.length === 0) error(binding, path, `${where} must have at least one exporter`);
   const repeated = lists.processors.find((id, index) => lists.processors.indexOf(id) < index);
@@ -86,25 +95,40 @@ function bindPipeline(binding: Binding, key: string, raw: unknown): Pipeline[] {
     );
   }
   for (const role of roles) {
-    for (const [index, id] of lists[role].entries()) checkReference(binding, role, id, [...path, role, index], where);
+    for (const [index, id] of lists[role].entries()) {
+      if (role === 'processors' || !known.has(id)) checkReference(binding, role, id, [...path, role, index], where);
+    }
   }
-  return [{ id: key, ...lists }];
+  return [{ id: key, ...lists, exporters }];
 }
 
-/** Ids that run: those of pipelines of traces and of `service.extensions`. */
-export function namedIds(raw: RawMap): Readonly<Record<Section, ReadonlySet<string>>> {
+export const isTraces = (pipelineId: string): boolean => pipelineId.split('/')[0]!.trim() === 'traces';
+
+/** Pipelines as written, those that are maps. */
+export function pipelinesOf(raw: RawMap): [string, RawMap][] {
   const service = resolved(raw.service);
   const pipelines = isRawMap(service) ? resolved(service.pipelines) : undefined;
-  const traces = Object.entries(isRawMap(pipelines) ? pipelines : {}).flatMap(([key, pipeline]) => {
+  return Object.entries(isRawMap(pipelines) ? pipelines : {}).flatMap(([key, pipeline]): [string, RawMap][] => {
     const written = resolved(pipeline);
-    return key.split('/')[0]!.trim() === 'traces' && isRawMap(written) ? [written] : [];
+    return isRawMap(written) ? [[key, written]] : [];
   });
-  const inRole = (role: Role) => new Set(traces.flatMap((pipeline) => idList(pipeline[role])));
+}
+
+/** Ids that run: those of pipelines of traces and of `service.extensions`. Pipelines that feed `leftOut` alone do not run. */
+export function namedIds(raw: RawMap, leftOut: ReadonlySet<string>): Readonly<Record<Section, ReadonlySet<string>>> {
+  const service = resolved(raw.service);
+  const traces = pipelinesOf(raw).filter(([key, pipeline]) => isTraces(key) && !isLeftOut(pipeline, leftOut));
+  const inRole = (role: Role) => new Set(traces.flatMap(([, pipeline]) => idList(pipeline[role])));
   const extensions = new Set(isRawMap(service) ? idList(service.extensions) : []);
   return { receivers: inRole('receivers'), processors: inRole('processors'), exporters: inRole('exporters'), extensions };
 }
 
-function idList(raw: unknown): string[] {
+function isLeftOut(pipeline: RawMap, leftOut: ReadonlySet<string>): boolean {
+  const exporters = idList(pipeline.exporters);
+  return exporters.length > 0 && exporters.every((id) => leftOut.has(id));
+}
+
+export function idList(raw: unknown): string[] {
   const value = plainValue(raw);
   if (Array.isArray(value)) return value.filter((item) => typeof item === 'string').map((item) => item.trim());
   return typeof value === 'string' && value !== '' ? value.split(',').map((item) => item.trim()) : [];

@@ -74,12 +74,19 @@ export function locate(configuration: RawConfiguration, fault: ConfigFault): Loc
 
 /** Reads one source and applies the rules. */
 export async function loadSource(uri: string, settings: LoadOptions): Promise<CanonicalSource> {
-  const scheme = splitScheme(uri);
-  const file = displayName(uri);
-  const outcome = await fetchSource(scheme === undefined ? `file:${uri}` : uri, settings);
-  if (outcome.kind === 'text') return readSource(outcome.text, file, settings);
+  const { place, select } = splitSelection(uri);
+  const file = displayName(place);
+  const outcome = await fetchSource(splitScheme(place) === undefined ? `file:${place}` : place, settings);
+  if (outcome.kind === 'text') return readSource(outcome.text, file, { ...settings, ...(select === undefined ? {} : { select }) });
   if (outcome.kind === 'unset') return failed(file, `environment variable ${outcome.name} is not set`);
   return failed(file, `cannot retrieve the configuration: ${outcome.message}`);
+}
+
+/** `FILE#name`: the configuration of that name, where a file holds several. */
+function splitSelection(uri: string): { readonly place: string; readonly select?: string } {
+  const scheme = splitScheme(uri)?.scheme;
+  const found = scheme === 'yaml' || scheme === 'env' ? null : /^(.+)#([\w./*-]+)$/s.exec(uri);
+  return found === null ? { place: uri } : { place: found[1]!, select: found[2]! };
 }
 
 /** An inline text can hold secrets and lines; its name in messages does not. */
@@ -94,11 +101,26 @@ function failed(file: string, message: string): CanonicalSource {
   return { file, root: undefined, document: undefined, node: null, columnOf: () => 1, faults: [fault] };
 }
 
+/** What a template engine has yet to fill in is no YAML; whatever the parser says of it helps nobody. */
+function templateFault(text: string, [first]: readonly LocatedFault[]): LocatedFault[] | undefined {
+  const found = /\{\{-?\s*[\w.$"(]|\{%/.exec(text);
+  if (found === null || first === undefined) return undefined;
+  const line = text.slice(0, found.index).split('\n').length;
+  const column = found.index - text.lastIndexOf('\n', found.index - 1);
+  const message = `this is a template (${found[0]}…), not YAML yet: render it first, with helm template for a chart`;
+  return [{ severity: 'error', path: [], message, file: first.file, line, column }];
+}
+
+interface ReadOptions extends Pick<LoadOptions, 'otelcolCompatibility'> {
+  /** Which configuration of the file, when it holds several. */
+  readonly select?: string;
+}
+
 /** Reads a configuration text as it was meant; the document of the answer is canonical. */
-export function readSource(text: string, file: string, options: Pick<LoadOptions, 'otelcolCompatibility'> = {}): CanonicalSource {
+export function readSource(text: string, file: string, options: ReadOptions = {}): CanonicalSource {
   const source = parseYaml(text, file);
-  if (source.faults.length > 0) return { ...failed(file, ''), faults: source.faults };
-  const unwrapped = unwrap(source, file);
+  if (source.faults.length > 0) return { ...failed(file, ''), faults: templateFault(text, source.faults) ?? source.faults };
+  const unwrapped = unwrap(source, file, options.select);
   const { document, node } = unwrapped;
   const columnOf = (offset: number) => unwrapped.source.place(offset).column;
   if (unwrapped.faults.some((fault) => fault.severity === 'error')) return { ...failed(file, ''), faults: unwrapped.faults };

@@ -29,35 +29,75 @@ const wrappers: readonly Wrapper[] = [
   { name: 'OpenTelemetryCollector resource', kind: 'OpenTelemetryCollector', path: ['spec', 'config'] },
   { name: 'ConfigMap', kind: 'ConfigMap', path: ['data', '*'] },
   { name: 'Helm values', path: ['open_telemetry_collectors', '*', 'config'] },
+  { name: 'Helm values', path: ['collectors', '*', 'config'] },
   { name: 'Helm values', path: ['opentelemetry-collector', 'config'] },
   { name: 'Helm values', path: ['config'] },
+  { name: 'Helm values', path: ['alternateConfig'] },
   { name: 'Helm values', path: ['*', 'config'] },
+  { name: 'Helm values', path: ['*', 'alternateConfig'] },
+  { name: 'Compose file', path: ['configs', '*', 'content'] },
 ];
 
-/** Picks the document and the node that hold the configuration. Several candidates are a fault that names them. */
-export function unwrap(source: YamlSource, file: string): UnwrappedConfig {
+/**
+ * Picks the document and the node that hold the configuration.
+ *
+ * Shape:  `select` is the name of a resource or the keys on the way, apart by dots.
+ * Errors: several candidates of which `select` names none are a fault that names them all.
+ */
+export function unwrap(source: YamlSource, file: string, select?: string): UnwrappedConfig {
   const documents = source.documents.filter((document) => document.contents !== null);
+  const candidates: Found[] = [];
   for (const document of documents) {
     const root = document.contents as Node;
-    if (!isMap(root) || componentSections.some((section) => root.has(section))) continue;
-    for (const wrapper of wrappers) {
-      if (wrapper.kind !== undefined && textAt(root, 'kind') !== wrapper.kind) continue;
-      const found = follow(root, wrapper.path, []);
-      if (found.length > 0) return fromFound(source, document, wrapper, found, file);
-    }
+    if (!isMap(root)) continue;
+    if (!componentSections.some((section) => root.has(section))) candidates.push(...wrappedIn(document, root));
+    else if (candidates.length === 0 && select === undefined) return { source, document, node: root, under: [], faults: [] };
   }
+  const chosen = select === undefined ? candidates : candidates.filter(({ name, under }) => name === select || under.join('.') === select);
+  const [first] = chosen;
+  if (first !== undefined && chosen.length === 1) return fromFound(source, first, file);
   const document = documents[0];
-  return { source, document, node: (document?.contents as Node | undefined) ?? null, under: [], faults: [] };
+  const node = (document?.contents as Node | undefined) ?? null;
+  if (select === undefined && first === undefined) return { source, document, node, under: [], faults: [] };
+  const names = candidates.map(({ name }) => name);
+  const several = `this file holds several configurations (${names.join(', ')}); say which one: ${file}#${names[0]}`;
+  const missing = `this file holds no configuration named ${select}; ${names.length === 0 ? 'it holds none in a wrapper' : `it holds ${names.join(', ')}`}`;
+  const place = source.place((first ?? candidates[0])?.key?.range?.[0] ?? 0);
+  const message = first === undefined ? missing : several;
+  return { source, document, node: null, under: [], faults: [{ severity: 'error', path: [], message, ...place }] };
 }
 
 interface Found {
+  readonly wrapper: Wrapper;
+  readonly document: YamlDocument;
+  /** What a user says to mean this one. */
+  readonly name: string;
   readonly under: readonly string[];
   readonly key: Node | null;
   readonly node: Node;
 }
 
-function follow(map: YAMLMap, [step, ...rest]: readonly string[], under: readonly string[]): Found[] {
-  return map.items.flatMap((pair): Found[] => {
+function wrappedIn(document: YamlDocument, root: YAMLMap): Found[] {
+  const kind = textAt(root, 'kind');
+  for (const wrapper of wrappers) {
+    if (wrapper.kind !== undefined && wrapper.kind !== kind) continue;
+    const steps = follow(root, wrapper.path, []);
+    if (steps.length === 0) continue;
+    const metadata = root.get('metadata', true);
+    const resource = wrapper.kind !== undefined && isMap(metadata) ? textAt(metadata, 'name') : undefined;
+    return steps.map((step) => {
+      const path = step.under.join('.');
+      const name = resource === undefined ? path : steps.length === 1 ? resource : `${resource}.${path}`;
+      return { ...step, wrapper, document, name };
+    });
+  }
+  return [];
+}
+
+type Step = Pick<Found, 'under' | 'key' | 'node'>;
+
+function follow(map: YAMLMap, [step, ...rest]: readonly string[], under: readonly string[]): Step[] {
+  return map.items.flatMap((pair): Step[] => {
     const name = isScalar(pair.key) ? String(pair.key.value) : '';
     if (step !== '*' && step !== name) return [];
     const value = pair.value as Node | null;
@@ -77,14 +117,9 @@ function textAt(map: YAMLMap, key: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-function fromFound(source: YamlSource, document: YamlDocument, wrapper: Wrapper, found: readonly Found[], file: string): UnwrappedConfig {
-  const [first] = found as [Found];
+function fromFound(source: YamlSource, first: Found, file: string): UnwrappedConfig {
+  const { document, wrapper } = first;
   const place = source.place(first.key?.range?.[0] ?? 0);
-  if (found.length > 1) {
-    const names = found.map((candidate) => candidate.under.join('.')).join(', ');
-    const message = `this file holds several configurations (${names}); give each a file of its own`;
-    return { source, document, node: null, under: first.under, faults: [{ severity: 'error', path: [], message, ...place }] };
-  }
   const under = first.under.join('.');
   const message = `the configuration lies under ${under} (${wrapper.name}) and is read from there; canonical is the configuration alone`;
   const warning: LocatedFault = { severity: 'warning', path: [], message, ...place };

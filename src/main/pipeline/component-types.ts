@@ -12,11 +12,13 @@ import { healthCheckExtensionType } from '../extensions/health-check.ts';
 import { batchProcessorType } from '../processors/batch/batch-processor.ts';
 import { memoryLimiterProcessorType } from '../processors/memory-limiter/memory-limiter-processor.ts';
 import { tailSamplingProcessorType } from '../processors/tail-sampling/tail-sampling-processor.ts';
+import { nopReceiverType } from '../receivers/nop/nop-receiver.ts';
 import { otlpReceiverType } from '../receivers/otlp/otlp-receiver.ts';
 import type { ComponentType } from './component.ts';
 
 export const componentTypes: readonly ComponentType[] = Object.freeze([
   otlpReceiverType,
+  nopReceiverType,
   memoryLimiterProcessorType,
   tailSamplingProcessorType,
   batchProcessorType,
