@@ -1,6 +1,5 @@
 /** Where the demo's processes listen. */
 
-import { once } from 'node:events';
 import { createServer } from 'node:net';
 import t from 'tap';
 import { ManagedProcess } from '../../../src/main/demo/managed-process.ts';
@@ -21,10 +20,11 @@ t.test('free ports are all different and need SRV records', async (t) => {
 
 t.test('a sampler port that is taken makes all samplers use free ports, and is named', async (t) => {
   const server = createServer();
-  server.on('error', () => {});
   // Whoever has it: it is taken while this test looks.
-  server.listen(4317, '127.0.1.2');
-  await Promise.race([once(server, 'listening'), once(server, 'error')]);
+  await new Promise<void>((settled) => {
+    server.once('error', () => settled());
+    server.listen(4317, '127.0.1.2', settled);
+  });
   t.teardown(() => server.close());
   const places = await findPlaces({ samplers: 3, routers: 1, freePorts: false });
   t.equal(places.samplersShareAPort, false);
