@@ -39,7 +39,8 @@ if (router !== '') {
   const body = JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans: [span] }] }] });
   const answer = await fetch(`${router}/v1/traces`, { method: 'POST', headers: { 'content-type': 'application/json' }, body }).catch((error) => error);
   if (answer.status === 200) console.log(`${router} took trace ${span.traceId}`);
-  else failures.push(`${router}/v1/traces: ${answer.status ?? answer.cause?.message ?? answer.message}`);
+  else if (answer instanceof Error) failures.push(`${router}/v1/traces: ${answer.cause?.message ?? answer.message}`);
+  else failures.push(`${router}/v1/traces: ${answer.status} ${await answer.text()}`);
 }
 
 for (const failure of failures) console.error(failure);

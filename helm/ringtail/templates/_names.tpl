@@ -64,8 +64,8 @@ of their own (the controller writes serviceName into pod.spec.subdomain, and DNS
 
 {{/* Immutable: three labels and nothing else, ever. */}}
 {{- define "ringtail.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "ringtail.chartName" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "ringtail.chartName" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .tier }}
 {{- end -}}
 
@@ -73,7 +73,7 @@ app.kubernetes.io/component: {{ .tier }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{ include "ringtail.selectorLabels" . }}
 app.kubernetes.io/version: {{ .root.Values.image.tag | default .root.Chart.AppVersion | trunc 63 | trimSuffix "-" | quote }}
-app.kubernetes.io/part-of: {{ include "ringtail.chartName" .root }}
+app.kubernetes.io/part-of: {{ include "ringtail.chartName" .root | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- with .root.Values.additionalLabels }}
 {{ tpl (toYaml .) $.root }}
@@ -82,8 +82,8 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 
 {{/* metadata of an object of a tier. Takes a context; "name" overrides the tier's name. */}}
 {{- define "ringtail.metadata" -}}
-name: {{ .name | default (include "ringtail.tierName" .) }}
-namespace: {{ include "ringtail.namespace" .root }}
+name: {{ .name | default (include "ringtail.tierName" .) | quote }}
+namespace: {{ include "ringtail.namespace" .root | quote }}
 labels:
   {{- include "ringtail.labels" . | nindent 2 }}
 {{- end -}}

@@ -31,7 +31,7 @@ spec:
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-serviceAccountName: {{ include "ringtail.serviceAccountName" . }}
+serviceAccountName: {{ include "ringtail.serviceAccountName" . | quote }}
 automountServiceAccountToken: {{ include "ringtail.automountToken" . }}
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ $times.grace }}
@@ -203,7 +203,7 @@ volumeMounts:
 {{- $v := .v -}}{{- $root := .root -}}
 - name: config
   configMap:
-    name: {{ $v.configMap.existingName | default (include "ringtail.tierName" .) }}
+    name: {{ $v.configMap.existingName | default (include "ringtail.tierName" .) | quote }}
     items:
       - {key: relay, path: relay.yaml}
 - name: tmp
@@ -212,7 +212,7 @@ volumeMounts:
 {{- if $root.Values.tls.enabled }}
 - name: tls
   secret:
-    secretName: {{ include "ringtail.tlsSecret" . }}
+    secretName: {{ include "ringtail.tlsSecret" . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- with $v.extraVolumes }}
