@@ -4,6 +4,7 @@ import type { Placement } from '../../../discovery/placement.ts';
 import type { Clock, Timer } from '../../../shared/clock.ts';
 import type { Prng } from '../../../shared/prng.ts';
 import type { Arena } from '../../arena/arena.ts';
+import type { PayloadRows } from '../../pipeline/component.ts';
 import { accepted, type ConsumeOutcome, GrpcStatus, type RefusedOutcome, refusedRetryable } from '../../pipeline/consume-outcome.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { type CallOutcome, outcomeOfCall } from '../otlp-grpc/grpc-unary-client.ts';
@@ -105,12 +106,12 @@ export class Balancer {
   }
 
   /** Life: `bytes` are lent until the promise settles. */
-  consume(bytes: Uint8Array, spanCount: number): Promise<ConsumeOutcome> {
+  consume(bytes: Uint8Array, spanCount: number, rows?: PayloadRows): Promise<ConsumeOutcome> {
     const fleet = this.#fleet;
     if (this.#closed) return Promise.resolve(stopped);
     if (fleet === undefined || fleet.backends.length === 0) return Promise.resolve(noBackends);
     const { router, clock, requestBudgetMs, childQueue } = this.#settings;
-    const routed = router.route(bytes, spanCount, fleet.placement, this.#targetOf);
+    const routed = router.route(bytes, spanCount, fleet.placement, this.#targetOf, rows);
     if (routed.kind === 'refused') return Promise.resolve(routed);
     if (routed.parts.length === 0) return Promise.resolve(accepted);
     if (childQueue !== undefined && !childQueue.waitForResult) return this.#queueAndAccept(fleet, routed.parts);

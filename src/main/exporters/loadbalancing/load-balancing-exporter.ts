@@ -100,7 +100,9 @@ export class LoadBalancingExporter implements Exporter {
     const { logger, metrics, clock, prng } = settings;
     const balancer = this.#createBalancer();
     this.#balancer = balancer;
-    const sender: Sender = { send: (request) => balancer.consume(oneChunk(request.chunks, request.byteLength), request.spanCount) };
+    const sender: Sender = {
+      send: ({ chunks, byteLength, spanCount, rows }) => balancer.consume(oneChunk(chunks, byteLength), spanCount, rows),
+    };
     const { sending_queue: queue } = this.#config;
     this.#chain = createSenderChain(settings, { queue: queue && queueConfigOf(queue), retry: undefined, timeoutMs: 0 }, sender);
     await this.#chain.start();

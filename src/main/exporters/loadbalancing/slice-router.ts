@@ -3,6 +3,8 @@
 import type { Placement } from '../../../discovery/placement.ts';
 import { runRow } from '../../../shared/arena/rows.ts';
 import type { Arena, ArenaBlock } from '../../arena/arena.ts';
+import { copyBytes } from '../../arena/copy-bytes.ts';
+import type { PayloadRows } from '../../pipeline/component.ts';
 import { GrpcStatus, type RefusedOutcome, refusedPermanent, refusedRetryable } from '../../pipeline/consume-outcome.ts';
 import type { FrameBlock, FrameBlocks, FrameCursor } from './frame-blocks.ts';
 
@@ -56,17 +58,24 @@ export class SliceRouter {
 
   /**
    * Shape:  `bytes` is one well-formed request, in the arena's memory or not; it is not changed. All parts together hold each span once.
+   *         `given` is what the receiver found out about these bytes; without it they are walked again.
    * Errors: nothing is kept when it is refused: malformed bytes for good, no memory for now.
    */
-  route(bytes: Uint8Array, spanCount: number, placement: Placement, targetOf: (owner: number) => FrameTarget): RouteOutcome {
+  route(
+    bytes: Uint8Array,
+    spanCount: number,
+    placement: Placement,
+    targetOf: (owner: number) => FrameTarget,
+    given?: PayloadRows,
+  ): RouteOutcome {
     if (placement.endpoints.length === 1) return { kind: 'routed', parts: [{ owner: 0, bytes, spanCount, frame: undefined }] };
     let copy: ArenaBlock | undefined;
     if (bytes.buffer !== this.#memory.buffer) {
       copy = this.#arena.acquire(bytes.length);
       if (copy === undefined) return noMemory;
-      this.#memory.set(bytes, copy.offset);
+      copyBytes(bytes, this.#memory, copy.offset);
     }
-    const outcome = this.#routeAt(copy?.offset ?? bytes.byteOffset, bytes, spanCount, placement, targetOf);
+    const outcome = this.#routeAt(copy?.offset ?? bytes.byteOffset, bytes, spanCount, placement, targetOf, given);
     if (copy !== undefined) this.#arena.release(copy);
     return outcome;
   }
@@ -77,12 +86,14 @@ export class SliceRouter {
     spanCount: number,
     placement: Placement,
     targetOf: (owner: number) => FrameTarget,
+    given: PayloadRows | undefined,
   ): RouteOutcome {
     const { kernel } = this.#arena;
-    if (kernel.validate(ptr, bytes.length) < 0) return malformed(kernel.errorOffset());
-    const rows = this.#arena.acquire(kernel.splitBytesMax());
+    if (given === undefined && kernel.validate(ptr, bytes.length) < 0) return malformed(kernel.errorOffset());
+    const uniform = given?.uniform ?? kernel.uniform();
+    const rows = this.#arena.acquire(given?.bytesMax ?? kernel.splitBytesMax());
     if (rows === undefined) return noMemory;
-    const runCount = kernel.split(ptr, bytes.length, rows.offset);
+    const runCount = kernel.split(ptr, bytes.length, rows.offset, uniform);
     const ownerCount = this.#link(rows.offset, runCount, placement);
     const outcome: RouteOutcome =
       ownerCount === 1

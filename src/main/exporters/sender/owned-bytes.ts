@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { Arena } from '../../arena/arena.ts';
+import { copyBytes } from '../../arena/copy-bytes.ts';
 
 export interface OwnedBytes {
   readonly bytes: Uint8Array;
@@ -17,7 +18,7 @@ export function copyToOwned(arena: Arena, chunks: readonly Uint8Array[], byteLen
   const bytes = block === undefined ? Buffer.allocUnsafe(byteLength) : block.bytes.subarray(0, byteLength);
   let position = 0;
   for (const chunk of chunks) {
-    bytes.set(chunk, position);
+    copyBytes(chunk, bytes, position);
     position += chunk.length;
   }
   let released = false;

@@ -1,6 +1,6 @@
 /** What travels down a sender chain, and the one interface that every stage of it implements. Main thread. */
 
-import type { RequestMetadata } from '../../pipeline/component.ts';
+import type { PayloadRows, RequestMetadata } from '../../pipeline/component.ts';
 import type { ConsumeOutcome } from '../../pipeline/consume-outcome.ts';
 
 /**
@@ -15,6 +15,8 @@ export interface SendRequest {
   readonly spanCount: number;
   readonly deadlineMs: number;
   readonly metadata?: RequestMetadata;
+  /** Of exactly these bytes; a stage that puts requests together or cuts them leaves it out. */
+  readonly rows?: PayloadRows;
 }
 
 /** `refused` with `retryable` is what a retry stage may send again; `retryAfterMs` throttles it. */

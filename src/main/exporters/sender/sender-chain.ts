@@ -53,8 +53,15 @@ export function createSenderChain(
       );
     },
     consume(payload) {
-      const request = { chunks: [payload.bytes], byteLength: payload.bytes.length, spanCount: payload.spanCount, deadlineMs: Infinity };
-      return first.send(payload.metadata === undefined ? request : { ...request, metadata: payload.metadata });
+      const { bytes, spanCount, metadata, rows } = payload;
+      return first.send({
+        chunks: [bytes],
+        byteLength: bytes.length,
+        spanCount,
+        deadlineMs: Infinity,
+        ...(metadata === undefined ? {} : { metadata }),
+        ...(rows === undefined ? {} : { rows }),
+      });
     },
     drain(deadlineMs) {
       retry?.stopRetrying();

@@ -1,6 +1,7 @@
 /** Spans that wait for their batch, as the bytes of one growing request. Main thread. */
 
 import type { Arena, ArenaBlock } from '../../arena/arena.ts';
+import { copyBytes } from '../../arena/copy-bytes.ts';
 import type { TracesPayload } from '../../pipeline/component.ts';
 import { cutRequest } from './cut-request.ts';
 
@@ -125,7 +126,7 @@ export class PendingBatch {
   #appendBytes(bytes: Uint8Array, spanCount: number): void {
     const length = this.#length + bytes.length;
     if (length > this.#bytes.length) this.#grow(length);
-    this.#bytes.set(bytes, this.#length);
+    copyBytes(bytes, this.#bytes, this.#length);
     this.#length = length;
     this.#spanCount += spanCount;
     this.#ends.push(length);
@@ -136,7 +137,7 @@ export class PendingBatch {
     const wanted = Math.max(lengthMin, this.#bytes.length * 2, this.#length === 0 ? this.#roomBytes : 0);
     const block = this.#arena.acquire(wanted) ?? this.#arena.acquire(lengthMin);
     const bytes = block?.bytes ?? new Uint8Array(wanted);
-    bytes.set(this.#bytes.subarray(0, this.#length));
+    copyBytes(this.#bytes.subarray(0, this.#length), bytes, 0);
     if (this.#block !== undefined) this.#arena.release(this.#block);
     this.#block = block;
     this.#bytes = bytes;

@@ -2,6 +2,7 @@
 
 import { requestBlock } from '../../../shared/arena/region-layout.ts';
 import type { Arena, ArenaBlock } from '../../arena/arena.ts';
+import { copyBytes } from '../../arena/copy-bytes.ts';
 import type { PayloadRows, TracesPayload } from '../../pipeline/component.ts';
 import { walkPayload } from '../../pipeline/walk-payload.ts';
 
@@ -86,7 +87,7 @@ export class RequestLog {
     const at = segment.block.offset + segment.used;
     const bytesAt = at + requestBlock.bytes;
     const runs = align(bytesAt + length);
-    this.#bytes.set(payload.bytes, bytesAt);
+    copyBytes(payload.bytes, this.#bytes, bytesAt);
     const runCount = this.#arena.kernel.split(bytesAt, length, runs, rows.uniform);
     if (runCount < 0) return 'malformed';
     const end = align(runs + this.#arena.kernel.splitBytes());

@@ -2,6 +2,7 @@
 
 import { KernelError } from '../../../shared/arena/rows.ts';
 import type { Kernel } from '../../../shared/kernel.ts';
+import { copyBytes } from '../../arena/copy-bytes.ts';
 import type { ComponentSettings, RequestMetadata, TracesConsumer, TracesPayload } from '../../pipeline/component.ts';
 import { accepted, type ConsumeOutcome, GrpcStatus, refusedPermanent, refusedRetryable } from '../../pipeline/consume-outcome.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -78,7 +79,7 @@ export class Intake {
     }
     let position = 0;
     for (let index = 0; index < chunks.length; index++) {
-      buffer.bytes.set(chunks[index]!, position);
+      copyBytes(chunks[index]!, buffer.bytes, position);
       position += chunks[index]!.length;
     }
     try {
