@@ -23,9 +23,18 @@ function readme(template: string, rows: readonly ValueRow[]): string {
   const part = (wanted: (row: ValueRow) => boolean) => valueTable(rows.filter(wanted));
   const tiers = ['router', 'sampler'];
   return template
-    .replace('<!-- values: chart -->', part((row) => !tiers.includes(row.path[0] as string)))
-    .replace('<!-- values: router -->', part((row) => row.path[0] === 'router'))
-    .replace('<!-- values: sampler -->', part((row) => row.path[0] === 'sampler'));
+    .replace(
+      '<!-- values: chart -->',
+      part((row) => !tiers.includes(row.path[0] as string)),
+    )
+    .replace(
+      '<!-- values: router -->',
+      part((row) => row.path[0] === 'router'),
+    )
+    .replace(
+      '<!-- values: sampler -->',
+      part((row) => row.path[0] === 'sampler'),
+    );
 }
 
 /** The generated files, by name. */

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments, stringify } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 
 export const chartFolder = fileURLToPath(new URL('../../helm/ringtail/', import.meta.url));
 export const goldenFolder = fileURLToPath(new URL('./golden/', import.meta.url));
@@ -56,7 +56,8 @@ export async function render(helm: Helm, settings: RenderSettings = {}): Promise
     const args = ['template', release, chartFolder, '--namespace', namespace, '--kube-version', kubeVersion];
     if (valuesFile !== undefined) args.push('--values', valuesFile);
     if (values !== undefined) {
-      writeFileSync(join(folder, 'values.yaml'), stringify(values));
+      // JSON: Helm reads YAML 1.1, in which a bare y is true.
+      writeFileSync(join(folder, 'values.yaml'), JSON.stringify(values));
       args.push('--values', join(folder, 'values.yaml'));
     }
     const { code, stdout, stderr } = await helm(...args);
