@@ -98,6 +98,7 @@ interface CheckArguments extends SharedOptions {
   readonly print?: boolean;
   readonly printSchema?: boolean;
   readonly rate?: number;
+  readonly spansPerTrace?: number;
 }
 
 async function check(files: readonly string[], options: CheckArguments): Promise<number> {
@@ -105,7 +106,7 @@ async function check(files: readonly string[], options: CheckArguments): Promise
   const { runCheck } = await import('./commands/check.ts');
   const { componentTypes } = await import('./pipeline/component-types.ts');
   const io = { componentTypes, environment: host.environment, out: host.stdout, err: host.stderr };
-  const { fix, print, printSchema, rate, tracesOnly } = options;
+  const { fix, print, printSchema, rate, spansPerTrace, tracesOnly } = options;
   return runCheck(
     {
       files: [...options.config, ...files],
@@ -116,6 +117,7 @@ async function check(files: readonly string[], options: CheckArguments): Promise
       ...(print === undefined ? {} : { print }),
       ...(printSchema === undefined ? {} : { printSchema }),
       ...(rate === undefined ? {} : { rate }),
+      ...(spansPerTrace === undefined ? {} : { spansPerTrace }),
       ...(tracesOnly === undefined ? {} : { tracesOnly }),
     },
     io,
@@ -208,6 +210,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .option('--print', 'print the effective configuration, defaults filled in')
     .option('--print-schema', 'print a JSON Schema')
     .option('--rate <traces>', 'traces per second to expect', positive)
+    .option('--spans-per-trace <spans>', 'spans of a trace to expect, beside --rate', positive)
     .action(finishWith(check));
   withConfigOptions(command('validate', 'check a configuration without running it')).action(
     finishWith((options: SharedOptions) => check([], options)),

@@ -6,7 +6,7 @@ import t from 'tap';
 import { parse } from 'yaml';
 import { type CheckOptions, runCheck } from '../../src/main/commands/check.ts';
 import { duration, headers, list, object, presence, secret, string, uint } from '../../src/main/config/fields.ts';
-import { surprises } from '../../src/main/config/surprises.ts';
+import { surprises } from '../../src/main/config/surprises/surprises.ts';
 import type { ComponentType } from '../../src/main/pipeline/component.ts';
 import { load } from './load-rig.ts';
 

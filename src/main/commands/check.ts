@@ -20,6 +20,7 @@ export interface CheckOptions {
   readonly printSchema?: boolean;
   /** Traces per second to be expected. */
   readonly rate?: number;
+  readonly spansPerTrace?: number;
   readonly tracesOnly?: boolean;
   readonly sets?: readonly string[];
   readonly featureGates?: ReadonlySet<string>;
@@ -47,10 +48,11 @@ export async function runCheck(options: CheckOptions, io: CheckIo): Promise<numb
     io.err('no configuration given: name a file, env:NAME, yaml:TEXT or a URL\n');
     return exitRefused;
   }
-  const { rate, tracesOnly, sets, featureGates, otelcolCompatibility } = options;
+  const { rate, spansPerTrace, tracesOnly, sets, featureGates, otelcolCompatibility } = options;
   const { configuration, faults, raw } = await readConfiguration(options.files, io.componentTypes, {
     environment: io.environment,
     ...(rate === undefined ? {} : { tracesPerSecond: rate }),
+    ...(spansPerTrace === undefined ? {} : { spansPerTrace }),
     ...(tracesOnly === undefined ? {} : { tracesOnly }),
     ...(sets === undefined ? {} : { sets }),
     ...(featureGates === undefined ? {} : { featureGates }),

@@ -13,7 +13,7 @@ import { locate, type RawConfiguration } from './load-configuration.ts';
 import { nearest } from './nearest.ts';
 import { goTypeName, isRawMap, resolved } from './raw-value.ts';
 import { rootSchema } from './service-schema.ts';
-import { surprises } from './surprises.ts';
+import { surprises } from './surprises/surprises.ts';
 
 /** What runs: the plan of the graph, the process's own telemetry, and what was noticed on the way. */
 export interface Configuration {
@@ -28,6 +28,7 @@ export interface BindOptions {
   readonly tracesOnly?: boolean;
   /** Traces per second that the user expects; some checks need it. */
   readonly tracesPerSecond?: number;
+  readonly spansPerTrace?: number;
 }
 
 export interface BoundConfiguration {
