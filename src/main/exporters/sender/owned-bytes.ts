@@ -14,13 +14,19 @@ const arenaBytesMin = 32_768;
 
 /** Copies the concatenation of `chunks`. Never fails: without room in the arena the copy is a Buffer, whose bound is the queue's own. */
 export function copyToOwned(arena: Arena, chunks: readonly Uint8Array[], byteLength: number): OwnedBytes {
-  const block = byteLength >= arenaBytesMin ? arena.acquire(byteLength) : undefined;
-  const bytes = block === undefined ? Buffer.allocUnsafe(byteLength) : block.bytes.subarray(0, byteLength);
+  const owned = acquireOwned(arena, byteLength);
   let position = 0;
   for (const chunk of chunks) {
-    copyBytes(chunk, bytes, position);
+    copyBytes(chunk, owned.bytes, position);
     position += chunk.length;
   }
+  return owned;
+}
+
+/** Room for `byteLength` bytes, not cleared. Never fails, as above. */
+export function acquireOwned(arena: Arena, byteLength: number): OwnedBytes {
+  const block = byteLength >= arenaBytesMin ? arena.acquire(byteLength) : undefined;
+  const bytes = block === undefined ? Buffer.allocUnsafe(byteLength) : block.bytes.subarray(0, byteLength);
   let released = false;
   return {
     bytes,

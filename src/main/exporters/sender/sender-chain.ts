@@ -6,6 +6,8 @@ import type { ConsumeOutcome } from '../../pipeline/consume-outcome.ts';
 import type { MetricAttributes } from '../../telemetry/metrics.ts';
 import type { RetryConfig } from './back-off.ts';
 import { MeteredSender } from './metered-sender.ts';
+import { openPersistentQueue } from './open-persistent-queue.ts';
+import type { PersistentQueue } from './persistent-queue.ts';
 import type { QueueConfig } from './queue-config.ts';
 import { QueueSender } from './queue-sender.ts';
 import { RetrySender } from './retry-sender.ts';
@@ -39,21 +41,25 @@ export function createSenderChain(
   const timed = config.timeoutMs > 0 ? new TimeoutSender(settings.clock, config.timeoutMs, send) : send;
   const retry = config.retry?.enabled ? new RetrySender(settings, config.retry, timed) : undefined;
   const metered = new MeteredSender(settings.metrics, labels, retry ?? timed);
-  const queue = config.queue?.enabled ? createQueue(settings, config.queue, metered, labels) : undefined;
-  const first: Sender = queue ?? metered;
+  const queueConfig = config.queue?.enabled ? config.queue : undefined;
+  let queue: QueueSender | PersistentQueue | undefined =
+    queueConfig === undefined || queueConfig.storage !== undefined ? undefined : createQueue(settings, queueConfig, metered, labels);
   let stopObserving: (() => void)[] = [];
   return {
     async start() {
       const queueLabels = { exporter: settings.id.text, data_type: 'traces' };
       stopObserving = [settings.metrics.observe('otelcol_exporter_in_flight_requests', queueLabels, () => metered.inFlight())];
-      if (queue === undefined) return;
+      if (queueConfig?.storage !== undefined) queue = await openPersistentQueue(settings, queueConfig, metered, labels);
+      const started = queue;
+      if (started === undefined) return;
       stopObserving.push(
-        settings.metrics.observe('otelcol_exporter_queue_size', queueLabels, () => queue.size()),
-        settings.metrics.observe('otelcol_exporter_queue_capacity', queueLabels, () => queue.capacity()),
+        settings.metrics.observe('otelcol_exporter_queue_size', queueLabels, () => started.size()),
+        settings.metrics.observe('otelcol_exporter_queue_capacity', queueLabels, () => started.capacity()),
       );
     },
     consume(payload) {
       const { bytes, spanCount, metadata, rows } = payload;
+      const first: Sender = queue ?? metered;
       return first.send({
         chunks: [bytes],
         byteLength: bytes.length,

@@ -94,7 +94,6 @@ export function checkQueue(fields: QueueFields | undefined, path: ConfigPath): r
   if (fields.storage !== '' && fields.wait_for_result) {
     fault('`wait_for_result` is not supported with a persistent queue configured with `storage`', 'wait_for_result');
   }
-  if (fields.storage !== '') fault('persistent queues are not built into Ringtail yet; leave `storage` out', 'storage');
   if (fields.batch !== undefined) checkBatch(fields, fields.batch, fault);
   return faults;
 }
