@@ -21,8 +21,10 @@ const smallest: Readonly<Record<string, unknown>> = {
   'receiver nop': {},
   'exporter nop': {},
   'exporter file': { path: '/dev/null' },
+  'exporter googlecloud': { project: 'p', trace: { endpoint: '127.0.0.1:1', use_insecure: true } },
   'extension basicauth': { htpasswd: { inline: 'user:password' } },
   'extension bearertokenauth': { token: 'secret' },
+  'extension file_storage': { directory: '.' },
   'extension health_check': { endpoint: '127.0.0.1:0' },
 };
 

@@ -8,6 +8,7 @@ import { otlpGrpcExporterType } from '../exporters/otlp-grpc/otlp-grpc-exporter.
 import { otlpHttpExporterType } from '../exporters/otlp-http/otlp-http-exporter.ts';
 import { basicAuthExtensionType } from '../extensions/basic-auth.ts';
 import { bearerTokenAuthExtensionType } from '../extensions/bearer-token-auth.ts';
+import { fileStorageExtensionType } from '../extensions/file-storage.ts';
 import { healthCheckExtensionType } from '../extensions/health-check.ts';
 import { batchProcessorType } from '../processors/batch/batch-processor.ts';
 import { memoryLimiterProcessorType } from '../processors/memory-limiter/memory-limiter-processor.ts';
@@ -31,4 +32,5 @@ export const componentTypes: readonly ComponentType[] = Object.freeze([
   healthCheckExtensionType,
   basicAuthExtensionType,
   bearerTokenAuthExtensionType,
+  fileStorageExtensionType,
 ]);
