@@ -2,6 +2,7 @@
 
 import { debugExporterType } from '../exporters/debug/debug-exporter.ts';
 import { fileExporterType } from '../exporters/file/file-exporter.ts';
+import { googleCloudExporterType } from '../exporters/googlecloud/googlecloud-exporter.ts';
 import { loadBalancingExporterType } from '../exporters/loadbalancing/load-balancing-exporter.ts';
 import { nopExporterType } from '../exporters/nop/nop-exporter.ts';
 import { otlpGrpcExporterType } from '../exporters/otlp-grpc/otlp-grpc-exporter.ts';
@@ -28,6 +29,7 @@ export const componentTypes: readonly ComponentType[] = Object.freeze([
   otlpHttpExporterType,
   debugExporterType,
   fileExporterType,
+  googleCloudExporterType,
   nopExporterType,
   healthCheckExtensionType,
   basicAuthExtensionType,

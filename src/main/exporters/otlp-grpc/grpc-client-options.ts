@@ -36,4 +36,6 @@ export interface GrpcClientOptions {
   readonly waitForReady: boolean;
   /** Longest wait between attempts to connect. */
   readonly reconnectMsMax: number;
+  /** Method that is called; not given: OTLP's Export. */
+  readonly path?: string;
 }

@@ -63,9 +63,17 @@ export class GrpcJsClient implements GrpcUnaryClient {
     const message = Buffer.concat(chunks, byteLength);
     let cancel = (): void => {};
     const done = new Promise<CallOutcome>((resolve) => {
-      const call = this.#client.makeUnaryRequest(exportPath, encode, decode, message, metadata, { deadline }, (error, response) => {
-        resolve(error === null ? succeeded(response) : failed(error));
-      });
+      const call = this.#client.makeUnaryRequest(
+        this.#options.path ?? exportPath,
+        encode,
+        decode,
+        message,
+        metadata,
+        { deadline },
+        (error, response) => {
+          resolve(error === null ? succeeded(response) : failed(error));
+        },
+      );
       cancel = () => call.cancel();
     });
     const entry = { cancel, done };

@@ -57,7 +57,7 @@ export class Http2Client implements GrpcUnaryClient {
       ':method': 'POST',
       ':scheme': options.tls === undefined ? 'http' : 'https',
       ':authority': options.authority || options.target.authority,
-      ':path': exportPath,
+      ':path': options.path ?? exportPath,
       'content-type': 'application/grpc',
       te: 'trailers',
       'user-agent': options.userAgent,
