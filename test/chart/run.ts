@@ -21,6 +21,8 @@ function main(): number {
   for (const file of files) {
     const { status, stdout, stderr } = spawnSync(process.execPath, [`${folder}${file}`, ...process.argv.slice(2)], {
       encoding: 'utf8',
+      // A busy machine renders slowly, and some tests render hundreds of times.
+      env: { ...process.env, TAP_TIMEOUT: '600' },
       maxBuffer: 2 ** 28,
     });
     const totals = /^# \{ total: \d+, pass: (\d+)(?:, fail: (\d+))?/m.exec(stdout);
