@@ -6,6 +6,7 @@ import type { Kernel } from './kernel.ts';
 /** What the module exports: u32 results come back as i32, which the binding undoes. */
 interface KernelExports {
   validate(ptr: number, len: number): number;
+  validateSpan(ptr: number, len: number): number;
   errorOffset(): number;
   errorCode(): number;
   splitBytesMax(): number;
@@ -47,6 +48,7 @@ export function instantiateKernel(module: WebAssembly.Module, memory: WebAssembl
   return {
     memory,
     validate: wasm.validate,
+    validateSpan: (ptr, len) => wasm.validateSpan(ptr, len) !== 0,
     errorOffset: () => wasm.errorOffset() >>> 0,
     errorCode: wasm.errorCode,
     splitBytesMax: () => wasm.splitBytesMax() >>> 0,

@@ -12,6 +12,8 @@ export interface Kernel {
    * Returns the number of spans. `splitBytesMax()` is then the room that `split` of the same bytes can need.
    */
   validate(ptr: number, len: number): number;
+  /** Walks the body of one Span as completely as `validate` walks each; false: unusable, `errorOffset()` and `errorCode()` say why. Spoils what `uniform()` says. */
+  validateSpan(ptr: number, len: number): boolean;
   errorOffset(): number;
   errorCode(): number;
   splitBytesMax(): number;

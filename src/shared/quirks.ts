@@ -147,4 +147,11 @@ export const quirks: readonly Quirk[] = [
     ringtail: 'It is written only when the composite is the credited policy.',
     restored: true,
   },
+  {
+    id: 'one-bad-span',
+    section: '3.1',
+    collector: 'One span that cannot be read, such as one with a trace id of the wrong length, costs the whole request.',
+    ringtail: 'The others are taken; the answer is a partial success that counts what was rejected and says where the first fault is.',
+    restored: true,
+  },
 ];

@@ -178,7 +178,7 @@ for (const [name, grpcServer] of Object.entries(grpcServers)) {
     t.equal(rig.counted('otelcol_receiver_refused_spans', { transport: 'grpc' }), 3);
     rig.answer = () => Promise.reject(new Error('a bug'));
     t.equal((await client.call([framed(small)])).status, GrpcStatus.internal);
-    t.equal(rig.counted('otelcol_receiver_failed_spans', { transport: 'grpc' }), 1);
+    t.equal(rig.counted('otelcol_receiver_refused_spans', { transport: 'grpc' }), 4, 'all errors are refused without the gate');
   });
 
   t.test(`${name}: answers what is no export call`, async (t) => {

@@ -149,10 +149,10 @@ t.test('answers each kind of request as the Collector does', async (t) => {
     ['broken JSON', { headers: json, body: '{' }, 400, 'application/json', status(3, /JSON/)],
     [
       'a wrong id',
-      { headers: json, body: '{"resourceSpans":[{"scopeSpans":[{"spans":[{},{"traceId":"zz"}]}]}]}' },
+      { headers: json, body: '{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"zz"}]}]}]}' },
       400,
       'application/json',
-      status(3, 'resourceSpans[0].scopeSpans[0].spans[1].traceId: expected 32 hexadecimal digits, found the string "zz"'),
+      status(3, 'resourceSpans[0].scopeSpans[0].spans[0].traceId: expected 32 hexadecimal digits, found the string "zz"'),
     ],
   ];
   for (const [what, sending, httpStatus, contentType, body] of rows) {

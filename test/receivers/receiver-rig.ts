@@ -37,6 +37,8 @@ export interface ReceiverRig {
 export interface RigOptions {
   readonly grpcServer?: GrpcServerFactory;
   readonly arenaBytes?: number;
+  readonly otelcolCompatibility?: boolean;
+  readonly featureGates?: readonly string[];
   readonly extensions?: Readonly<Record<string, Extension>>;
 }
 
@@ -61,8 +63,8 @@ export function testSettings(options: RigOptions = {}): { settings: ComponentSet
     prng: seededPrng(1),
     arena: createArena({ capacityBytes: options.arenaBytes ?? 64 << 20 }),
     version: '0.0.0',
-    otelcolCompatibility: false,
-    featureGates: new Set(),
+    otelcolCompatibility: options.otelcolCompatibility ?? false,
+    featureGates: new Set(options.featureGates),
     extension: (id) => options.extensions?.[id],
   };
   return { settings, counters };

@@ -3,7 +3,7 @@
 import { runFacts } from "./facts";
 import { chainBytes, writeChain } from "./frame";
 import { splitRequest, splitUsedBytes } from "./split";
-import { measuredBytes, measuredUniform, validateRequest } from "./validate";
+import { isSpanUsable, measuredBytes, measuredUniform, validateRequest } from "./validate";
 import { errorAt, errorCode as codeOfError } from "./wire";
 
 /** Start of the bytes that the last call looked at: error positions are told from there. */
@@ -12,6 +12,11 @@ let base: u32 = 0;
 export function validate(ptr: u32, len: u32): i32 {
   base = ptr;
   return validateRequest(ptr, ptr + len);
+}
+
+export function validateSpan(ptr: u32, len: u32): bool {
+  base = ptr;
+  return isSpanUsable(ptr, ptr + len);
 }
 
 export function errorOffset(): u32 {

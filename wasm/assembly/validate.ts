@@ -101,6 +101,11 @@ function span(p: u32, end: u32): bool {
   return true;
 }
 
+/** Walks one Span alone, for a request in which some span is malformed: rare, so without the straight line of `span`, which stays inlined in its one place. */
+export function isSpanUsable(p: u32, end: u32): bool {
+  return fields(SPAN, p, end, 0);
+}
+
 /** Room for a header that lies in more than two pieces: `split` copies it, 8-byte aligned. */
 // @ts-ignore: decorator
 @inline

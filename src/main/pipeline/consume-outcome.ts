@@ -22,6 +22,15 @@ export type GrpcStatus = (typeof GrpcStatus)[keyof typeof GrpcStatus];
 
 export interface AcceptedOutcome {
   readonly kind: 'accepted';
+  /** Spans that a receiver left out because nobody can read them; only receivers say so, to their clients. */
+  readonly rejected?: RejectedSpans;
+}
+
+/** OTLP's partial success. */
+export interface RejectedSpans {
+  readonly spanCount: number;
+  /** What is wrong with the first of them, and where. */
+  readonly message: string;
 }
 
 /**

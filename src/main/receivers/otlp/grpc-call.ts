@@ -4,9 +4,10 @@ import { Buffer } from 'node:buffer';
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { assertNever } from '../../../shared/assert-never.ts';
 import type { RequestMetadata } from '../../pipeline/component.ts';
-import { type ConsumeOutcome, GrpcStatus } from '../../pipeline/consume-outcome.ts';
+import { type ConsumeOutcome, GrpcStatus, type RejectedSpans } from '../../pipeline/consume-outcome.ts';
 import { CompressionError, decompress, type Encoding } from '../../transport/compression/decompress.ts';
 import { encodeRpcStatus } from '../../transport/rpc-status.ts';
+import { encodePartialSuccess } from './export-response.ts';
 import { type FramingFault, GrpcMessageReader } from './grpc-message-reader.ts';
 import { exportPath, type GrpcServerSettings } from './grpc-server.ts';
 import type { Http2SessionGuard } from './http2-session-guard.ts';
@@ -211,7 +212,7 @@ export class GrpcCall implements Upload {
     if (isWritable(this.#stream)) {
       this.#stream.on('wantTrailers', onTrailers);
       this.#stream.respond(okHeaders, okOptions);
-      this.#stream.end(okBody);
+      this.#stream.end(outcome.rejected === undefined ? okBody : partialBody(outcome.rejected));
     }
     this.#letGo();
   }
@@ -236,6 +237,13 @@ export class GrpcCall implements Upload {
     if (this.#isClosed && !this.#isInPipeline) this.#reader.clear();
     if (!this.#isInPipeline && this.#isAnswered) this.#host.release(this);
   }
+}
+
+function partialBody(rejected: RejectedSpans): Buffer {
+  const message = encodePartialSuccess(rejected);
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
 }
 
 function isWritable(stream: ServerHttp2Stream): boolean {

@@ -16,6 +16,7 @@ import { type ListenAddress, parseListenAddress } from '../../transport/listen-a
 import { encodeRpcStatus } from '../../transport/rpc-status.ts';
 import { serverTlsOptions } from '../../transport/tls.ts';
 import { type GrpcServerConfig, grpcMessageBytesMax } from './config.ts';
+import { encodePartialSuccess } from './export-response.ts';
 import { emptyMessage, exportPath, type GrpcServerSettings, type GrpcServerTransport } from './grpc-server.ts';
 
 export function grpcJsServer(settings: GrpcServerSettings): GrpcServerTransport {
@@ -35,7 +36,8 @@ class GrpcJsServer implements GrpcServerTransport {
       if (refusal !== undefined) return callback(errorOf(refusal));
       const metadata = settings.config.include_metadata ? metadataOf(call.metadata, call.getHost()) : undefined;
       settings.exportTraces([call.request], call.request.length, metadata).then((outcome: ConsumeOutcome) => {
-        if (outcome.kind === 'accepted') callback(null, emptyMessage);
+        if (outcome.kind === 'accepted')
+          callback(null, outcome.rejected === undefined ? emptyMessage : encodePartialSuccess(outcome.rejected));
         else callback(errorOf(outcome));
       });
     };

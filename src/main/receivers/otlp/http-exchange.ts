@@ -3,13 +3,14 @@
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestMetadata } from '../../pipeline/component.ts';
-import { type ConsumeOutcome, GrpcStatus } from '../../pipeline/consume-outcome.ts';
+import { type ConsumeOutcome, GrpcStatus, type RejectedSpans } from '../../pipeline/consume-outcome.ts';
 import type { ServerAuthenticator } from '../../pipeline/server-authenticator.ts';
 import { CompressionError, decompress, type Encoding } from '../../transport/compression/decompress.ts';
 import { encodeRpcStatus, encodeRpcStatusJson, grpcStatusOf, httpStatusOf, type RpcStatus } from '../../transport/rpc-status.ts';
 import type { Cors } from './cors.ts';
+import { encodePartialSuccess, encodePartialSuccessJson } from './export-response.ts';
 import type { RefusalReason } from './intake.ts';
-import { JsonFault, transcodeJson } from './json-transcoder.ts';
+import { JsonFault, transcodeJson, transcodeUsableJson } from './json-transcoder.ts';
 import type { Upload, UploadBudget } from './upload-budget.ts';
 
 const protobufType = 'application/x-protobuf';
@@ -21,6 +22,19 @@ const emptyProtobuf = Buffer.alloc(0);
 const discardedBytesMax = 1 << 20;
 /** Up to here reading an unwanted body is cheaper than a new connection. */
 const keptAliveBytesMax = 256 << 10;
+
+export type ExportTraces = (
+  chunks: readonly Uint8Array[],
+  byteLength: number,
+  metadata: RequestMetadata | undefined,
+  rejected?: RejectedSpans,
+) => Promise<ConsumeOutcome>;
+
+/** A body as protobuf, and what of it could not be put that way. */
+interface DecodedBody {
+  readonly chunks: readonly Uint8Array[];
+  readonly rejected?: RejectedSpans;
+}
 
 /** What an exchange needs of its server; all of it made once. */
 export interface ExchangeHost {
@@ -34,7 +48,9 @@ export interface ExchangeHost {
   readonly authenticatedParameters: readonly string[];
   readonly includeMetadata: boolean;
   readonly uploads: UploadBudget;
-  exportTraces(chunks: readonly Uint8Array[], byteLength: number, metadata: RequestMetadata | undefined): Promise<ConsumeOutcome>;
+  /** Whether one unusable span costs the whole request. */
+  readonly isStrict: boolean;
+  readonly exportTraces: ExportTraces;
   countRefusal(reason: RefusalReason): void;
   /** True while the server ends: answers then close their connection. */
   isDraining(): boolean;
@@ -126,32 +142,37 @@ export class HttpExchange implements Upload {
     if (this.#isAnswered) return;
     this.#host.uploads.end(this);
     this.#isInPipeline = true;
-    const chunks = await this.#decode();
+    const decoded = await this.#decode();
     this.#chunks = [];
-    if (chunks === undefined) {
+    if (decoded === undefined) {
       this.#isInPipeline = false;
       this.#letGo();
       return;
     }
+    const { chunks, rejected } = decoded;
     let byteLength = 0;
     for (const chunk of chunks) byteLength += chunk.length;
     const metadata = this.#host.includeMetadata ? metadataOf(this.#request) : undefined;
-    const outcome = await this.#host.exportTraces(chunks, byteLength, metadata);
+    const outcome = await this.#host.exportTraces(chunks, byteLength, metadata, rejected);
     this.#isInPipeline = false;
     if (outcome.kind === 'refused') this.#answerStatus(outcome);
-    else this.#answer(200, this.#contentType, this.#contentType === jsonType ? emptyJson : emptyProtobuf);
+    else this.#answer(200, this.#contentType, this.#successBody(outcome.rejected));
     this.#letGo();
   }
 
   /** The request as protobuf; undefined when it could not be read and is answered. */
-  async #decode(): Promise<readonly Uint8Array[] | undefined> {
+  async #decode(): Promise<DecodedBody | undefined> {
     let chunks: readonly Uint8Array[] = this.#chunks;
     try {
       if (this.#encoding !== undefined) {
         const body = Buffer.concat(this.#chunks, this.#byteLength);
         chunks = [await decompress(this.#encoding, body, this.#host.bodyBytesMax)];
       }
-      return this.#contentType === jsonType ? [transcodeJson(Buffer.concat(chunks))] : chunks;
+      if (this.#contentType !== jsonType) return { chunks };
+      const text = Buffer.concat(chunks);
+      if (this.#host.isStrict) return { chunks: [transcodeJson(text)] };
+      const { bytes, rejected } = transcodeUsableJson(text);
+      return rejected === undefined ? { chunks: [bytes] } : { chunks: [bytes], rejected };
     } catch (error) {
       // Whatever a decoder throws, it is the client's bytes that made it.
       const isTooLarge = error instanceof CompressionError && error.tooLarge;
@@ -160,6 +181,11 @@ export class HttpExchange implements Upload {
       this.#answerStatus({ code: GrpcStatus.invalidArgument, message });
       return undefined;
     }
+  }
+
+  #successBody(rejected: RejectedSpans | undefined): Buffer {
+    if (this.#contentType === jsonType) return rejected === undefined ? emptyJson : encodePartialSuccessJson(rejected);
+    return rejected === undefined ? emptyProtobuf : encodePartialSuccess(rejected);
   }
 
   #authenticate(query: string): string | undefined {

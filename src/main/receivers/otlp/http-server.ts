@@ -3,8 +3,6 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Clock } from '../../../shared/clock.ts';
-import type { RequestMetadata } from '../../pipeline/component.ts';
-import type { ConsumeOutcome } from '../../pipeline/consume-outcome.ts';
 import type { ServerAuthenticator } from '../../pipeline/server-authenticator.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Encoding } from '../../transport/compression/decompress.ts';
@@ -12,7 +10,7 @@ import { type ListenAddress, listen, parseListenAddress } from '../../transport/
 import { serverTlsOptions, TlsReloader } from '../../transport/tls.ts';
 import { compressionAlgorithms, type HttpServerConfig, httpBodyBytesMax, httpKeepAlive, urlPath } from './config.ts';
 import { Cors } from './cors.ts';
-import { type ExchangeHost, HttpExchange } from './http-exchange.ts';
+import { type ExchangeHost, type ExportTraces, HttpExchange } from './http-exchange.ts';
 import type { RefusalReason } from './intake.ts';
 import { UploadBudget, uploadBytesMax } from './upload-budget.ts';
 
@@ -21,7 +19,9 @@ export interface OtlpHttpServerSettings {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly authenticator: ServerAuthenticator | undefined;
-  exportTraces(chunks: readonly Uint8Array[], byteLength: number, metadata: RequestMetadata | undefined): Promise<ConsumeOutcome>;
+  /** Whether one unusable span costs the whole request. */
+  readonly isStrict: boolean;
+  readonly exportTraces: ExportTraces;
   countRefusal(reason: RefusalReason): void;
 }
 
@@ -48,6 +48,7 @@ export class OtlpHttpServer {
       authenticatedParameters: config.auth?.request_params ?? [],
       includeMetadata: config.include_metadata,
       uploads: new UploadBudget(uploadBytesMax(bodyBytesMax)),
+      isStrict: settings.isStrict,
       exportTraces: settings.exportTraces,
       countRefusal: settings.countRefusal,
       isDraining: () => this.#draining !== undefined,

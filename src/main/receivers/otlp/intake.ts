@@ -4,9 +4,17 @@ import { KernelError } from '../../../shared/arena/rows.ts';
 import type { Kernel } from '../../../shared/kernel.ts';
 import { copyBytes } from '../../arena/copy-bytes.ts';
 import type { ComponentSettings, RequestMetadata, TracesConsumer, TracesPayload } from '../../pipeline/component.ts';
-import { accepted, type ConsumeOutcome, GrpcStatus, refusedPermanent, refusedRetryable } from '../../pipeline/consume-outcome.ts';
+import {
+  accepted,
+  type ConsumeOutcome,
+  GrpcStatus,
+  type RejectedSpans,
+  refusedPermanent,
+  refusedRetryable,
+} from '../../pipeline/consume-outcome.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { BoundCounter } from '../../telemetry/metrics.ts';
+import { rejectedSpans } from './export-response.ts';
 import { type ReceiveBuffer, ReceiveBuffers } from './receive-buffers.ts';
 
 export type IntakeTransport = 'grpc' | 'http';
@@ -21,6 +29,10 @@ const refusalReasons = [
   'unauthenticated',
   'protocol',
 ] as const satisfies readonly RefusalReason[];
+
+/** Source: the Collector's receiverhelper. Refused is the pipeline's answer, failure is the receiver's own. */
+type RequestResult = 'success' | 'refused' | 'failure';
+const newMetricsGate = 'receiverhelper.newReceiverMetrics';
 
 const retryWhenFullMs = 1_000;
 
@@ -43,6 +55,9 @@ export class Intake {
   readonly #acceptedSpans: BoundCounter;
   readonly #refusedSpans: BoundCounter;
   readonly #failedSpans: BoundCounter;
+  readonly #requests: Readonly<Record<RequestResult, BoundCounter>> | undefined;
+  /** Whether one unusable span costs the whole request, as in the Collector. */
+  readonly #isStrict: boolean;
   readonly #refusals: ReadonlyMap<RefusalReason, BoundCounter>;
 
   constructor(settings: ComponentSettings, next: TracesConsumer, transport: IntakeTransport) {
@@ -57,6 +72,11 @@ export class Intake {
     this.#refusals = new Map(
       refusalReasons.map((reason) => [reason, settings.metrics.counter('ringtail_receiver_refused_requests', { ...attributes, reason })]),
     );
+    this.#isStrict = settings.otelcolCompatibility;
+    if (settings.featureGates.has(newMetricsGate)) {
+      const counter = (outcome: RequestResult) => settings.metrics.counter('otelcol_receiver_requests', { ...attributes, outcome });
+      this.#requests = { success: counter('success'), refused: counter('refused'), failure: counter('failure') };
+    }
     // The series exist from the first scrape on, as in the Collector.
     this.#failedSpans.add(0);
   }
@@ -65,9 +85,15 @@ export class Intake {
    * Takes one complete, uncompressed ExportTraceServiceRequest.
    *
    * Shape:  `chunks` together are `byteLength` bytes; they are free again when the call returns its promise.
+   *         `rejected`: spans of the request that its reader has left out already.
    * Errors: none thrown; everything expected is an outcome.
    */
-  async export(chunks: readonly Uint8Array[], byteLength: number, metadata: RequestMetadata | undefined): Promise<ConsumeOutcome> {
+  async export(
+    chunks: readonly Uint8Array[],
+    byteLength: number,
+    metadata: RequestMetadata | undefined,
+    rejected?: RejectedSpans,
+  ): Promise<ConsumeOutcome> {
     if (byteLength === 0) return accepted;
     const buffer = this.#buffers.take(byteLength);
     if (buffer === undefined) {
@@ -83,7 +109,7 @@ export class Intake {
       position += chunks[index]!.length;
     }
     try {
-      return await this.#consume(buffer, metadata);
+      return await this.#consume(buffer, metadata, rejected);
     } finally {
       this.#buffers.give(buffer);
     }
@@ -94,28 +120,50 @@ export class Intake {
     this.#refusals.get(reason)!.add(1);
   }
 
-  async #consume(buffer: ReceiveBuffer, metadata: RequestMetadata | undefined): Promise<ConsumeOutcome> {
+  async #consume(
+    buffer: ReceiveBuffer,
+    metadata: RequestMetadata | undefined,
+    rejected: RejectedSpans | undefined,
+  ): Promise<ConsumeOutcome> {
     const spanCount = this.#buffers.validate(buffer);
+    if (spanCount > 0) return this.#handOn(buffer.bytes, spanCount, metadata, rejected);
     if (spanCount === 0) return accepted;
-    if (spanCount < 0) {
+    const fault = `byte ${this.#kernel.errorOffset()}: ${faultTexts[this.#kernel.errorCode()] ?? `fault ${this.#kernel.errorCode()}`}`;
+    const usable = this.#isStrict ? undefined : this.#buffers.dropUnusable(buffer, this.#kernel.errorOffset());
+    if (usable === undefined || usable.spanCount === 0) {
       this.countRefusal('malformed');
-      const what = faultTexts[this.#kernel.errorCode()] ?? `fault ${this.#kernel.errorCode()}`;
-      return refusedPermanent(`malformed request: byte ${this.#kernel.errorOffset()}: ${what}`, GrpcStatus.invalidArgument);
+      return refusedPermanent(`malformed request: ${fault}`, GrpcStatus.invalidArgument);
     }
+    return this.#handOn(usable.bytes, usable.spanCount, metadata, rejectedSpans(usable.rejectedSpans, fault));
+  }
+
+  /** The kernel has just walked exactly these bytes. */
+  async #handOn(
+    bytes: Uint8Array,
+    spanCount: number,
+    metadata: RequestMetadata | undefined,
+    rejected: RejectedSpans | undefined,
+  ): Promise<ConsumeOutcome> {
     const rows = { bytesMax: this.#kernel.splitBytesMax(), uniform: this.#kernel.uniform() };
-    const payload: TracesPayload =
-      metadata === undefined ? { bytes: buffer.bytes, spanCount, rows } : { bytes: buffer.bytes, spanCount, rows, metadata };
+    const payload: TracesPayload = metadata === undefined ? { bytes, spanCount, rows } : { bytes, spanCount, rows, metadata };
+    if (rejected !== undefined) this.#refusedSpans.add(rejected.spanCount);
     let outcome: ConsumeOutcome;
     try {
       outcome = await this.#next.consume(payload);
     } catch (error) {
       // A stage broke its promise never to throw; the client learns that its spans are not taken, and the process goes on.
       this.#logger.error({ err: error }, 'pipeline failed on a request');
-      this.#failedSpans.add(spanCount);
+      (this.#requests === undefined ? this.#refusedSpans : this.#failedSpans).add(spanCount);
+      this.#requests?.failure.add(1);
       return refusedPermanent('internal error in the pipeline');
     }
-    if (outcome.kind === 'accepted') this.#acceptedSpans.add(spanCount);
-    else this.#refusedSpans.add(spanCount);
-    return outcome;
+    if (outcome.kind === 'refused') {
+      this.#refusedSpans.add(spanCount);
+      this.#requests?.refused.add(1);
+      return outcome;
+    }
+    this.#acceptedSpans.add(spanCount);
+    this.#requests?.success.add(1);
+    return rejected === undefined ? outcome : { kind: 'accepted', rejected };
   }
 }

@@ -3,6 +3,8 @@
 import { Buffer } from 'node:buffer';
 import protobuf from 'protobufjs';
 import { exportTraceServiceRequest } from '../../../shared/otlp/messages.ts';
+import type { RejectedSpans } from '../../pipeline/consume-outcome.ts';
+import { rejectedSpans } from './export-response.ts';
 
 /** The text is no JSON, or no ExportTraceServiceRequest; the message names the place, as `resourceSpans[0].scopeSpans[1].spans[2].traceId`. */
 export class JsonFault extends Error {
@@ -11,6 +13,10 @@ export class JsonFault extends Error {
   constructor(what: string) {
     super(what);
     this.#what = what;
+  }
+  /** Whether the place lies in one span. */
+  get isInSpan(): boolean {
+    return /^resourceSpans\[\d+\]\.scopeSpans\[\d+\]\.spans\[/.test(this.#path);
   }
   /** Called on the way out, innermost first. */
   under(step: string): this {
@@ -58,9 +64,59 @@ const requestPlan = planOf(exportTraceServiceRequest);
  * Errors: JsonFault.
  */
 export function transcodeJson(text: Buffer): Uint8Array {
+  return requestOf(parse(text.toString('utf8')));
+}
+
+/**
+ * The same, without the spans that cannot be read, if there are others.
+ *
+ * Errors: JsonFault when more than spans is wrong, or no span is right: the first fault in the text.
+ */
+export function transcodeUsableJson(text: Buffer): { readonly bytes: Uint8Array; readonly rejected?: RejectedSpans } {
+  const request = parse(text.toString('utf8'));
+  try {
+    return { bytes: requestOf(request) };
+  } catch (error) {
+    if (!(error instanceof JsonFault) || !error.isInSpan) throw error;
+    const counts = { kept: 0, dropped: 0 };
+    const usable = withUsableSpans(request, counts);
+    if (counts.kept === 0) throw error;
+    return { bytes: requestOf(usable), rejected: rejectedSpans(counts.dropped, error.message) };
+  }
+}
+
+function requestOf(value: unknown): Uint8Array {
   const writer = protobuf.Writer.create();
-  writeMessage(requestPlan, writer, parse(text.toString('utf8')), 0);
+  writeMessage(requestPlan, writer, value, 0);
   return writer.finish();
+}
+
+const spanSteps = ['resourceSpans', 'scopeSpans', 'spans'] as const;
+const spanPlan = planOf(exportTraceServiceRequest.root.lookupType('Span'));
+
+/** A copy of the lists on the way to the spans, without the spans that cannot be written. What else is wrong stays. */
+function withUsableSpans(value: unknown, counts: { kept: number; dropped: number }, level = 0): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (level === spanSteps.length) return value;
+  const name = spanSteps[level]!;
+  const object = value as Record<string, unknown>;
+  const children = object[name] ?? object[snakeNameOf(name)];
+  if (!Array.isArray(children)) return value;
+  if (level < spanSteps.length - 1) return { ...object, [name]: children.map((child) => withUsableSpans(child, counts, level + 1)) };
+  const usable = children.filter(isUsableSpan);
+  counts.kept += usable.length;
+  counts.dropped += children.length - usable.length;
+  return { ...object, [name]: usable };
+}
+
+function isUsableSpan(span: unknown): boolean {
+  try {
+    writeMessage(spanPlan, protobuf.Writer.create(), span, spanSteps.length);
+    return true;
+  } catch (error) {
+    if (error instanceof JsonFault) return false;
+    throw error;
+  }
 }
 
 /** An integer that a double may not hold, standing as a number in the text. */
@@ -89,7 +145,7 @@ function planOf(type: protobuf.Type): MessagePlan {
   const plan: MessagePlan = { fields, oneof };
   plans.set(type, plan); // Before the fields: values nest in values.
   for (const field of [...type.fieldsArray].sort((a, b) => a.id - b.id)) {
-    const snakeName = field.name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const snakeName = snakeNameOf(field.name);
     const fieldPlan: FieldPlan = {
       name: field.name,
       snakeName,
@@ -101,6 +157,10 @@ function planOf(type: protobuf.Type): MessagePlan {
     oneof?.set(field.name, fieldPlan).set(snakeName, fieldPlan);
   }
   return plan;
+}
+
+function snakeNameOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function isScalarDefault(value: unknown): boolean {

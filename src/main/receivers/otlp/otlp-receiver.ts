@@ -125,7 +125,8 @@ export class OtlpReceiver implements Receiver {
       clock,
       logger,
       authenticator: this.#authenticator(http.auth),
-      exportTraces: (chunks, byteLength, metadata) => intake.export(chunks, byteLength, metadata),
+      isStrict: this.#settings.otelcolCompatibility,
+      exportTraces: (chunks, byteLength, metadata, rejected) => intake.export(chunks, byteLength, metadata, rejected),
       countRefusal: (reason) => intake.countRefusal(reason),
     });
     this.#listeners.push({ protocol: 'http', endpoint: http.endpoint, transport });

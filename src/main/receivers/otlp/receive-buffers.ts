@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { Arena, ArenaBlock } from '../../arena/arena.ts';
+import { dropUnusableSpans } from './unusable-spans.ts';
 
 /** A place for one request. `pointer` is its position in the arena, or -1 when the bytes stand on the heap because the arena was full. */
 export interface ReceiveBuffer {
@@ -10,6 +11,12 @@ export interface ReceiveBuffer {
   readonly bytes: Uint8Array;
   readonly block: ArenaBlock | undefined;
   readonly slotClass: SlotClass | undefined;
+}
+
+export interface UsableBytes {
+  readonly bytes: Uint8Array;
+  readonly spanCount: number;
+  readonly rejectedSpans: number;
 }
 
 const slotBlockBytes = 65_536;
@@ -109,6 +116,24 @@ export class ReceiveBuffers {
     if (buffer.pointer >= 0) return this.#arena.kernel.validate(buffer.pointer, buffer.bytes.length);
     this.#scratch!.bytes.set(buffer.bytes);
     return this.#arena.kernel.validate(this.#scratch!.offset, buffer.bytes.length);
+  }
+
+  /**
+   * Takes unusable spans out of a request that `validate` has just refused at `faultOffset`.
+   *
+   * Shape:  the bytes that are left, at the beginning of the buffer's, and as many spans as `validate` finds in them.
+   * Errors: undefined when more than spans is broken.
+   */
+  dropUnusable(buffer: ReceiveBuffer, faultOffset: number): UsableBytes | undefined {
+    const { kernel } = this.#arena;
+    const at = buffer.pointer >= 0 ? buffer.pointer : this.#scratch!.offset;
+    const usable = dropUnusableSpans(kernel, at, buffer.bytes.length, faultOffset);
+    if (usable === undefined) return undefined;
+    const spanCount = kernel.validate(at, usable.byteLength);
+    if (spanCount < 0) return undefined;
+    const bytes = buffer.bytes.subarray(0, usable.byteLength);
+    if (buffer.pointer < 0) bytes.set(this.#scratch!.bytes.subarray(0, usable.byteLength));
+    return { bytes, spanCount, rejectedSpans: usable.rejectedSpans };
   }
 
   #takeHeap(byteLength: number): ReceiveBuffer | undefined {
