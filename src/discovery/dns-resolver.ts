@@ -4,6 +4,7 @@ import { createDnsClient, type DnsClient } from './dns-client.ts';
 import { DnsPoller, type DnsPollerSettings } from './dns-poller.ts';
 import { EndpointPublisher } from './endpoint-publisher.ts';
 import type { EndpointSet, Resolver } from './endpoint-set.ts';
+import { podNamesFault } from './pod-names.ts';
 import { ResolverConfigError, type ResolverEnvironment } from './resolver-environment.ts';
 
 /** `resolver.dns`. What is not given has the default named at it. */
@@ -32,6 +33,10 @@ export class DnsResolver implements Resolver {
   readonly kind = 'dns';
   readonly #publisher: EndpointPublisher;
   readonly #poller: DnsPoller;
+  readonly #environment: ResolverEnvironment;
+  readonly #findPodNamesFault: () => Promise<string | undefined>;
+  #podNamesChecked: Promise<void> | undefined;
+  #stopped = false;
 
   /** `client` is for tests and simulations. Errors: ResolverConfigError when no hostname is given. */
   constructor(settings: DnsResolverSettings, environment: ResolverEnvironment, client?: DnsClient) {
@@ -39,7 +44,12 @@ export class DnsResolver implements Resolver {
       throw new ResolverConfigError('no_hostname', 'dns.hostname', 'no hostname specified to resolve the backends');
     }
     this.#publisher = new EndpointPublisher('dns', environment);
-    this.#poller = new DnsPoller(dnsPollerSettings(settings), environment, this.#publisher, client ?? dnsClientOf(settings, environment));
+    const dnsClient = client ?? dnsClientOf(settings, environment);
+    const pollerSettings = dnsPollerSettings(settings);
+    this.#poller = new DnsPoller(pollerSettings, environment, this.#publisher, dnsClient);
+    this.#environment = environment;
+    const { clock } = environment;
+    this.#findPodNamesFault = () => podNamesFault(settings.hostname, { ...pollerSettings, client: dnsClient, clock });
   }
 
   /** The name under which a Collector would hash this endpoint: without a port where none is configured. */
@@ -48,7 +58,10 @@ export class DnsResolver implements Resolver {
   }
 
   async start(onChange: (set: EndpointSet) => void): Promise<void> {
-    this.#publisher.begin(onChange);
+    this.#publisher.begin((set) => {
+      onChange(set);
+      this.#podNamesChecked ??= this.#checkPodNames();
+    });
     await this.#poller.start();
   }
 
@@ -57,8 +70,16 @@ export class DnsResolver implements Resolver {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#publisher.end();
     await this.#poller.stop();
+    await this.#podNamesChecked;
+  }
+
+  /** Once, when the first backends are known. */
+  async #checkPodNames(): Promise<void> {
+    const fault = await this.#findPodNamesFault();
+    if (fault !== undefined && !this.#stopped) this.#environment.log.warn({}, fault);
   }
 }
 

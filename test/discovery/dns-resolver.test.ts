@@ -183,7 +183,7 @@ t.test('refresh asks at once, and many refreshes are one', async (t) => {
   server.zone = { [name]: { addresses: ['10.0.0.2'], ttlSeconds: 3600 } };
   for (let call = 0; call < 50; call++) resolver.refresh();
   await eventually('the change is seen', () => environment.endpoints?.[0] === '10.0.0.2:4317');
-  t.equal(server.asked.length, 4, 'two families, twice');
+  t.equal(server.asked.filter((question) => !question.includes(' SRV ')).length, 4, 'two families, twice');
 });
 
 t.test('nothing is told after stop, and stop may be called at any time', async (t) => {
