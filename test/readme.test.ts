@@ -19,7 +19,7 @@ t.test('every configuration in it loads without a fault or a warning', async (t)
 });
 
 t.test('its tables are those of the source (node test/support/readme-tables.ts writes them)', async (t) => {
-  t.match(readme, '<!-- quirks: begin -->');
+  for (const name of ['quirks', 'components', 'metrics']) t.match(readme, `<!-- ${name}: begin -->`);
   t.equal(withTables(readme), readme);
 });
 

@@ -3,9 +3,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { quirks } from '../../src/shared/quirks.ts';
+import { componentsText, metricsText } from './component-tables.ts';
 
 export const readmePath = fileURLToPath(new URL('../../README.md', import.meta.url));
-const region = /(<!-- quirks: begin -->\n)[\s\S]*?(<!-- quirks: end -->)/;
 
 const cell = (text: string) => text.replaceAll('|', '\\|');
 
@@ -17,14 +17,30 @@ function table(rows: readonly (readonly string[])[]): string {
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('');
 }
 
+/** Not padded: hundreds of rows as wide as the widest would be mostly blanks. */
+function longTable([head, ...body]: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
+  return [line(head!), line(head!.map(() => '---')), ...body.map(line)].join('');
+}
+
 function quirksTable(): string {
   const rows = quirks.map(({ collector, ringtail, restored }) => [cell(collector), cell(ringtail), restored ? 'back' : '']);
   return `\n${table([['the Collector v0.161', 'Ringtail', ''], ...rows])}\n`;
 }
 
+/** What stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`. */
+const regions: Readonly<Record<string, () => string>> = {
+  quirks: quirksTable,
+  components: () => `${componentsText(longTable)}\n`,
+  metrics: () => `\n${metricsText(longTable)}\n`,
+};
+
 /** `readme` with what is made from data made anew. */
 export function withTables(readme: string): string {
-  return readme.replace(region, (_, begin: string, end: string) => `${begin}${quirksTable()}${end}`);
+  return Object.entries(regions).reduce((text, [name, make]) => {
+    const region = new RegExp(`(<!-- ${name}: begin -->\\n)[\\s\\S]*?(<!-- ${name}: end -->)`);
+    return text.replace(region, (_, begin: string, end: string) => `${begin}${make()}${end}`);
+  }, readme);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(readmePath, withTables(readFileSync(readmePath, 'utf8')));
