@@ -17,12 +17,6 @@ function table(rows: readonly (readonly string[])[]): string {
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('');
 }
 
-/** Not padded: hundreds of rows as wide as the widest would be mostly blanks. */
-function longTable([head, ...body]: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
-  return [line(head!), line(head!.map(() => '---')), ...body.map(line)].join('');
-}
-
 function quirksTable(): string {
   const rows = quirks.map(({ collector, ringtail, restored }) => [cell(collector), cell(ringtail), restored ? 'back' : '']);
   return `\n${table([['the Collector v0.161', 'Ringtail', ''], ...rows])}\n`;
@@ -31,8 +25,8 @@ function quirksTable(): string {
 /** What stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`. */
 const regions: Readonly<Record<string, () => string>> = {
   quirks: quirksTable,
-  components: () => `${componentsText(longTable)}\n`,
-  metrics: () => `\n${metricsText(longTable)}\n`,
+  components: () => `${componentsText(table)}\n`,
+  metrics: () => `\n${metricsText(table)}\n`,
 };
 
 /** `readme` with what is made from data made anew. */
