@@ -123,8 +123,8 @@ export const quirks: readonly Quirk[] = [
     id: 'ingest-with-drop',
     section: '1.8',
     collector: 'With span-ingest a drop policy that does not match forbids sampling, so nothing is ever sampled.',
-    ringtail: 'The same, with a warning when the configuration is read.',
-    restored: false,
+    ringtail: 'With a drop policy the trace is decided at the end of its wait, on all that came, as with trace-complete; with a warning.',
+    restored: true,
   },
   {
     id: 'ingest-absence',

@@ -17,8 +17,10 @@ export const tailSamplingSchema = object({
   block_on_overflow: bool().describe('Refuse new traces instead of deciding the oldest early.'),
   expected_new_traces_per_sec: uint().describe('Accepted and not needed.'),
   decision_cache: object({
-    sampled_cache_size: int().optional().describe('Sampled traces remembered for late spans; 0 = none. On by default.'),
-    non_sampled_cache_size: int().optional().describe('Traces not sampled or dropped remembered for late spans; 0 = none. On by default.'),
+    sampled_cache_size: int().optional().describe('Sampled traces remembered for late spans; 0 = as many as the memory holds.'),
+    non_sampled_cache_size: int()
+      .optional()
+      .describe('Traces not sampled or dropped remembered for late spans; 0 = as many as the memory holds.'),
   }),
   sampling_strategy: string()
     .default('trace-complete')
@@ -73,7 +75,7 @@ function checkOnIngest(
     report(
       'warning',
       path,
-      'with span-ingest a drop policy that may still match keeps every trace from being sampled before its decision wait is over',
+      'with span-ingest a drop policy that may still match keeps every trace from being sampled before its decision wait is over; it is then decided on all that came',
     );
   } else if (judgesAbsence(policy)) {
     report(
