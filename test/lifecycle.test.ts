@@ -26,6 +26,7 @@ const smallest: Readonly<Record<string, unknown>> = {
   'extension bearertokenauth': { token: 'secret' },
   'extension file_storage': { directory: '.' },
   'extension health_check': { endpoint: '127.0.0.1:0' },
+  'extension pprof': { endpoint: '127.0.0.1:0' },
 };
 
 const drainMs = 2_000;

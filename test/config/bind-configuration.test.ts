@@ -134,8 +134,8 @@ const edits: readonly (readonly [name: string, old: string, edited: string, line
   [
     'an extension that only shows',
     'health_check:\n',
-    'health_check:\n  pprof: {endpoint: x}\n',
-    [/^9:3: warning: extensions.pprof: the extension pprof is not part of Ringtail and is ignored/],
+    'health_check:\n  zpages: {endpoint: x}\n',
+    [/^9:3: warning: extensions.zpages: the extension zpages is not part of Ringtail and is ignored/],
   ],
   [
     'a mistyped extension',
@@ -204,7 +204,7 @@ t.test('faults, each at its place with what would be right', async (t) => {
     t.ok(lines.length - found.length <= 1, `${name}: nothing more than an unused component: ${lines.join(' | ')}`);
     t.equal(
       configuration === undefined,
-      expected.some((pattern) => !/warning|pprof/.test(pattern.source)),
+      expected.some((pattern) => !/warning|zpages is/.test(pattern.source)),
       name,
     );
   }

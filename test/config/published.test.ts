@@ -182,7 +182,7 @@ service:
   {
     form: 'extensions that only show',
     text: `extensions: {health_check: , pprof: {endpoint: ":1888"}, zpages: , memory_ballast: }\n${plain.replace('service: {', 'service: {extensions: [health_check, pprof, zpages, memory_ballast], ')}`,
-    warnings: [/the extension pprof is not part of Ringtail/],
+    warnings: [/the extension zpages is not part of Ringtail/],
   },
   {
     form: 'components of other signals, by their new names',

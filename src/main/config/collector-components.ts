@@ -32,7 +32,7 @@ const collectorTypes: Readonly<Record<ComponentType['kind'], ReadonlySet<string>
 };
 
 /** Extensions that only show or steer the Collector itself: without them the data flows as before. */
-export const ignorableExtensions: ReadonlySet<string> = words(`pprof zpages memory_ballast opamp k8s_observer docker_observer ecs_observer
+export const ignorableExtensions: ReadonlySet<string> = words(`zpages memory_ballast opamp k8s_observer docker_observer ecs_observer
   ecs_task_observer host_observer kafkatopics_observer cfgarden_observer remotetap awsproxy cgroupruntime http_forwarder
   jaegerremotesampling healthcheckv2 solarwindsapmsettings sumologic k8s_leader_elector`);
 

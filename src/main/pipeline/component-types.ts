@@ -11,6 +11,7 @@ import { basicAuthExtensionType } from '../extensions/basic-auth.ts';
 import { bearerTokenAuthExtensionType } from '../extensions/bearer-token-auth.ts';
 import { fileStorageExtensionType } from '../extensions/file-storage.ts';
 import { healthCheckExtensionType } from '../extensions/health-check.ts';
+import { pprofExtensionType } from '../extensions/pprof.ts';
 import { batchProcessorType } from '../processors/batch/batch-processor.ts';
 import { memoryLimiterProcessorType } from '../processors/memory-limiter/memory-limiter-processor.ts';
 import { tailSamplingProcessorType } from '../processors/tail-sampling/tail-sampling-processor.ts';
@@ -32,6 +33,7 @@ export const componentTypes: readonly ComponentType[] = Object.freeze([
   googleCloudExporterType,
   nopExporterType,
   healthCheckExtensionType,
+  pprofExtensionType,
   basicAuthExtensionType,
   bearerTokenAuthExtensionType,
   fileStorageExtensionType,
