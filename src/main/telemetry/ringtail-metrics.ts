@@ -95,6 +95,13 @@ export const ringtailMetrics: readonly MetricRow[] = [
     'Unsent spans that were routed again after a change of the endpoint set.',
   ),
   row('ringtail_loadbalancer_retried_spans', 'counter', '{span}', 'exporter', 'Spans sent again after a failed call.'),
+  row(
+    'ringtail_loadbalancer_repeated_spans',
+    'counter',
+    '{span}',
+    'exporter',
+    'Spans of repeated requests that had been delivered before and were not sent again.',
+  ),
   row('ringtail_arena_held_bytes', 'gauge', 'By', '', 'Bytes of the arena in use.'),
   row('ringtail_arena_capacity_bytes', 'gauge', 'By', '', 'Bytes that the arena may hold.'),
   row('ringtail_event_loop_delay_seconds', 'gauge', 's', 'quantile', 'Delay of the main thread since the scrape before, by quantile.'),

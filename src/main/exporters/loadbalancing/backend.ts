@@ -33,6 +33,8 @@ export class Backend {
   #callsInFlight = 0;
   #scheduled = false;
   #pausedUntilMs = 0;
+  #failures = 0;
+  #failedAtMs = -1;
   #pause: Timer | undefined;
   #retired = false;
   #onIdle: (() => void) | undefined;
@@ -83,13 +85,35 @@ export class Backend {
     return taken;
   }
 
-  /** The backend asked for a pause: nothing is sent to it before. */
+  /** Failures in a row. While there are any, one slice at a time is tried. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Nothing is sent before. Units: monotonic clock. */
+  get pausedUntilMs(): number {
+    return this.#pausedUntilMs;
+  }
+
+  /** A call that began at `startMs` has failed; a call that began before the last failure says nothing new. */
+  failed(startMs: number): void {
+    if (startMs < this.#failedAtMs) return;
+    this.#failures++;
+    this.#failedAtMs = this.#settings.clock.monotonicMs();
+  }
+
+  /** It has answered: the next calls are full ones. */
+  recovered(): void {
+    this.#failures = 0;
+  }
+
   pauseUntil(monotonicMs: number): void {
-    if (monotonicMs <= this.#pausedUntilMs) return;
+    if (monotonicMs <= this.#pausedUntilMs || this.#retired) return;
     this.#pausedUntilMs = monotonicMs;
     this.#pause?.cancel();
     this.#pause = this.#settings.clock.after(monotonicMs - this.#settings.clock.monotonicMs(), () => {
       this.#pause = undefined;
+      this.#pausedUntilMs = 0;
       this.#pump();
     });
   }
@@ -117,10 +141,10 @@ export class Backend {
   }
 
   #pump(): void {
-    const { callBytesMax, callsInFlightMax, clock } = this.#settings;
+    const { callBytesMax, callsInFlightMax } = this.#settings;
     while (this.#pending.length > 0 && this.#callsInFlight < callsInFlightMax) {
-      if (this.#callsInFlight > 0 && this.#pendingBytes < callBytesMax) return;
-      if (this.#pausedUntilMs > 0 && clock.monotonicMs() < this.#pausedUntilMs) return;
+      if (this.#callsInFlight > 0 && (this.#pendingBytes < callBytesMax || this.#failures > 0)) return;
+      if (this.#pausedUntilMs > 0) return;
       void this.#call(this.#nextSlices());
     }
   }
@@ -132,7 +156,7 @@ export class Backend {
     let byteLength = 0;
     while (count < pending.length) {
       const slice = pending[count]!;
-      if (count > 0 && (slice.alone || byteLength + slice.bytes.length > callBytesMax)) break;
+      if (count > 0 && (slice.alone || this.#failures > 0 || byteLength + slice.bytes.length > callBytesMax)) break;
       byteLength += slice.bytes.length;
       count++;
       if (slice.alone) break;

@@ -13,11 +13,13 @@ export class BalancerMetrics {
   readonly #backends = new Map<string, BackendInstruments>();
   readonly #rerouted: BoundCounter;
   readonly #retried: BoundCounter;
+  readonly #repeated: BoundCounter;
 
   constructor(metrics: Metrics, exporter: string) {
     this.#metrics = metrics;
     this.#rerouted = metrics.counter('ringtail_loadbalancer_rerouted_spans', { exporter });
     this.#retried = metrics.counter('ringtail_loadbalancer_retried_spans', { exporter });
+    this.#repeated = metrics.counter('ringtail_loadbalancer_repeated_spans', { exporter });
   }
 
   callEnded(endpoint: string, durationMs: number, success: boolean): void {
@@ -36,6 +38,10 @@ export class BalancerMetrics {
 
   rerouted(spanCount: number): void {
     this.#rerouted.add(spanCount);
+  }
+
+  repeated(spanCount: number): void {
+    this.#repeated.add(spanCount);
   }
 
   retried(spanCount: number): void {

@@ -1,7 +1,7 @@
 /** Routes requests over the backends of the moment, sends failed slices again, and gives each caller one answer. Main thread. */
 
 import type { Placement } from '../../../discovery/placement.ts';
-import type { Clock, Timer } from '../../../shared/clock.ts';
+import type { Clock } from '../../../shared/clock.ts';
 import type { Prng } from '../../../shared/prng.ts';
 import type { Arena } from '../../arena/arena.ts';
 import type { PayloadRows } from '../../pipeline/component.ts';
@@ -15,8 +15,9 @@ import type { BalancerMetrics } from './balancer-metrics.ts';
 import type { ChildQueueConfig } from './child-queue.ts';
 import { copySlice } from './copy-slice.ts';
 import type { FrameBlocks } from './frame-blocks.ts';
+import type { PartialDeliveries, PartialDelivery } from './partial-deliveries.ts';
 import { RoutedRequest, type Slice } from './slice.ts';
-import type { FrameTarget, SliceRouter } from './slice-router.ts';
+import type { FrameTarget, RoutedPart, SliceRouter } from './slice-router.ts';
 
 export interface BalancerSettings {
   readonly arena: Arena;
@@ -31,17 +32,11 @@ export interface BalancerSettings {
   readonly requestBudgetMs: number;
   /** Present: callers are told "accepted" when their slices are queued at the backends. */
   readonly childQueue: ChildQueueConfig | undefined;
+  /** Present where callers hear the result and may repeat a request. */
+  readonly deliveries: PartialDeliveries | undefined;
   createBackend(endpoint: string): Backend;
   /** A call failed for want of a connection: the members may have changed. */
   onUnreachable(): void;
-}
-
-/** Slices of one failed call that wait for their next attempt. */
-interface RetryGroup {
-  readonly backend: Backend;
-  readonly slices: readonly Slice[];
-  readonly last: RefusedOutcome;
-  timer: Timer;
 }
 
 /** The members of the moment and where they are reached: replaced whole. Owner indexes count in `backends` as in `placement.endpoints`. */
@@ -51,14 +46,15 @@ interface Fleet {
   readonly backends: readonly Backend[];
 }
 
-const noBackends = refusedRetryable('no backend is known yet', { retryAfterMs: 1000 });
+export const noBackends = refusedRetryable('no backend is known yet', { retryAfterMs: 1000 });
 const stopped = refusedRetryable('the load balancer is stopped');
+/** A backend that has failed is tried again at least so often, however long the waits that the user wrote: one slice is enough to find out. */
+const probeIntervalMsMax = 2_000;
 const queueFull = refusedRetryable('sending queue is full', { retryAfterMs: 1000 });
 
 export class Balancer {
   readonly #settings: BalancerSettings;
   readonly #byEndpoint = new Map<string, Backend>();
-  readonly #retries = new Set<RetryGroup>();
   readonly #retirements = new Set<Promise<void>>();
   readonly #targetOf: (owner: number) => FrameTarget;
   #fleet: Fleet | undefined;
@@ -95,11 +91,6 @@ export class Balancer {
     this.#fleet = { version, placement, backends };
     const unsent: Slice[] = [];
     for (const backend of this.#byEndpoint.values()) unsent.push(...backend.takePending());
-    for (const group of this.#retries) {
-      group.timer.cancel();
-      unsent.push(...group.slices);
-    }
-    this.#retries.clear();
     const members = new Set(backends);
     for (const backend of [...this.#byEndpoint.values()]) if (!members.has(backend)) this.#removeBackend(backend);
     for (const slice of unsent) this.#routeAgain(slice);
@@ -110,17 +101,50 @@ export class Balancer {
     const fleet = this.#fleet;
     if (this.#closed) return Promise.resolve(stopped);
     if (fleet === undefined || fleet.backends.length === 0) return Promise.resolve(noBackends);
-    const { router, clock, requestBudgetMs, childQueue } = this.#settings;
+    const { router, childQueue, deliveries } = this.#settings;
+    const delivered = deliveries?.recall(bytes);
+    if (delivered !== undefined) return this.#consumeRest(bytes, spanCount, delivered);
     const routed = router.route(bytes, spanCount, fleet.placement, this.#targetOf, rows);
     if (routed.kind === 'refused') return Promise.resolve(routed);
     if (routed.parts.length === 0) return Promise.resolve(accepted);
     if (childQueue !== undefined && !childQueue.waitForResult) return this.#queueAndAccept(fleet, routed.parts);
+    return this.#sendParts(bytes, routed.parts, fleet.placement, false);
+  }
+
+  /** A request that was refused before, of which some parts were delivered then: only the others are sent. */
+  #consumeRest(bytes: Uint8Array, spanCount: number, delivered: PartialDelivery): Promise<ConsumeOutcome> {
+    const { router, blocks, metrics, deliveries } = this.#settings;
+    const { placement, undelivered } = delivered;
+    const scratch: FrameTarget = { cursor: { current: undefined }, pendingBytes: 0 };
+    const current = placement === this.#fleet!.placement;
+    const routed = router.route(bytes, spanCount, placement, current ? this.#targetOf : () => scratch);
+    if (routed.kind === 'refused') {
+      deliveries!.remember(bytes, delivered);
+      return Promise.resolve(routed);
+    }
+    const rest: RoutedPart[] = [];
+    for (const part of routed.parts) {
+      if (undelivered.has(part.owner)) rest.push(part);
+      else {
+        metrics.repeated(part.spanCount);
+        if (part.frame !== undefined) blocks.release(part.frame);
+      }
+    }
+    return this.#sendParts(bytes, rest, placement, true);
+  }
+
+  /** `parts` are at least one; their owners count in `placement`. */
+  #sendParts(bytes: Uint8Array, parts: readonly RoutedPart[], placement: Placement, repeated: boolean): Promise<ConsumeOutcome> {
+    const { clock, requestBudgetMs, deliveries } = this.#settings;
+    const { version, backends, placement: current } = this.#fleet!;
     return new Promise((settle) => {
-      const request = new RoutedRequest(clock.monotonicMs() + requestBudgetMs, settle);
-      request.addSlices(routed.parts.length);
-      this.#openSlices += routed.parts.length;
-      for (const part of routed.parts) {
-        fleet.backends[part.owner]!.enqueue({ request, ...part, version: fleet.version, failures: 0, alone: false });
+      const source = deliveries === undefined ? undefined : { bytes, placement, repeated };
+      const request = new RoutedRequest(clock.monotonicMs() + requestBudgetMs, parts.length, settle, source);
+      this.#openSlices += parts.length;
+      for (const { owner, bytes: own, spanCount, frame } of parts) {
+        const slice = { request, bytes: own, spanCount, frame, origin: owner, version, alone: false };
+        if (placement === current) this.#enqueue(backends[owner]!, slice);
+        else this.#routeAgain(slice);
       }
     });
   }
@@ -142,11 +166,6 @@ export class Balancer {
     this.#closed = true;
     this.#retryUntilMs = 0;
     const unsent: Slice[] = [];
-    for (const group of this.#retries) {
-      group.timer.cancel();
-      unsent.push(...group.slices);
-    }
-    this.#retries.clear();
     for (const backend of [...this.#byEndpoint.values()]) {
       unsent.push(...backend.takePending());
       this.#removeBackend(backend, 0);
@@ -161,13 +180,17 @@ export class Balancer {
     const outcome = outcomeOfCall(call);
     metrics.callEnded(backend.endpoint, clock.monotonicMs() - startMs, outcome.kind === 'accepted');
     if (outcome.kind === 'accepted') {
+      backend.recovered();
       for (const slice of slices) this.#close(slice, accepted);
       return;
     }
-    if (outcome.retryAfterMs !== undefined && outcome.retryAfterMs > 0) backend.pauseUntil(clock.monotonicMs() + outcome.retryAfterMs);
     if (outcome.code === GrpcStatus.unavailable) this.#settings.onUnreachable();
-    if (outcome.retryable) this.#retryLater(backend, slices, outcome);
-    else if (slices.length > 1 && concernsContent(outcome.code)) this.#sendApart(backend, slices);
+    if (outcome.retryable) {
+      this.#retryLater(backend, slices, outcome, startMs);
+      return;
+    }
+    backend.recovered();
+    if (slices.length > 1 && concernsContent(outcome.code)) this.#sendApart(backend, slices);
     else for (const slice of slices) this.#close(slice, outcome);
   }
 
@@ -190,11 +213,12 @@ export class Balancer {
   ): Promise<ConsumeOutcome> {
     const { blocks, childQueue, clock, retry } = this.#settings;
     const kept: Slice[] = [];
-    const request = new RoutedRequest(retry.maxElapsedTimeMs > 0 ? clock.monotonicMs() + retry.maxElapsedTimeMs : Infinity, undefined);
+    const deadlineMs = retry.maxElapsedTimeMs > 0 ? clock.monotonicMs() + retry.maxElapsedTimeMs : Infinity;
+    const request = new RoutedRequest(deadlineMs, parts.length, undefined, undefined);
     let full = false;
     for (const part of parts) {
       const backend = fleet.backends[part.owner]!;
-      const slice = { request, ...part, version: fleet.version, failures: 0, alone: false };
+      const slice = { request, ...part, origin: part.owner, version: fleet.version, alone: false };
       const own = part.frame === undefined ? copySlice(blocks, backend, slice) : slice;
       full ||= own === undefined || !childQueue!.hasRoom(backend, part);
       if (own !== undefined) kept.push(own);
@@ -203,7 +227,6 @@ export class Balancer {
       for (const slice of kept) blocks.release(slice.frame!);
       return Promise.resolve(queueFull);
     }
-    request.addSlices(kept.length);
     this.#openSlices += kept.length;
     kept.forEach((slice, index) => {
       this.#acknowledgedSpansOpen += slice.spanCount;
@@ -220,54 +243,53 @@ export class Balancer {
     }
   }
 
-  #retryLater(backend: Backend, slices: readonly Slice[], last: RefusedOutcome): void {
-    const { clock, prng, retry, metrics } = this.#settings;
-    const waiting: Slice[] = [];
-    const failures = Math.max(...slices.map((slice) => ++slice.failures));
-    const delayMs = Math.max(backOffMs(retry, failures, prng), last.retryAfterMs ?? 0);
-    const nextMs = clock.monotonicMs() + delayMs;
+  /**
+   * The backend is left alone for a while, then tried with one slice; all that waits for it follows when that one is taken. So a backend that is down is
+   * sent one slice a try and not everything, and what cannot be sent before its deadline is answered now.
+   */
+  #retryLater(backend: Backend, slices: readonly Slice[], last: RefusedOutcome, startMs: number): void {
+    const { clock, prng, retry, metrics, logger } = this.#settings;
+    if (retry.enabled) backend.failed(startMs);
+    const intervalMs = retry.enabled ? Math.min(backOffMs(retry, Math.max(1, backend.failures), prng), probeIntervalMsMax) : 0;
+    const delayMs = Math.max(intervalMs, last.retryAfterMs ?? 0);
+    if (delayMs > 0) backend.pauseUntil(clock.monotonicMs() + delayMs);
+    const nextMs = Math.max(clock.monotonicMs(), backend.pausedUntilMs);
+    // What waited longer comes first, so that a slice that itself makes calls fail does not hold up the others.
+    const pending = backend.takePending();
+    for (const slice of pending) this.#sendAgainBy(nextMs, backend, slice, last);
     let spanCount = 0;
     for (const slice of slices) {
-      const why = this.#whyNotAgain(slice, nextMs);
-      if (why !== undefined) this.#close(slice, why === '' ? last : { ...last, message: `${why}: ${last.message}` });
-      else {
-        waiting.push(slice);
-        spanCount += slice.spanCount;
-      }
+      if (!retry.enabled) this.#close(slice, last);
+      else if (this.#sendAgainBy(nextMs, backend, slice, last)) spanCount += slice.spanCount;
     }
-    if (waiting.length === 0) return;
     metrics.retried(spanCount);
-    this.#settings.logger.debug(
-      { endpoint: backend.endpoint, error: last.message, interval_ms: Math.round(delayMs), spans: spanCount },
+    logger.debug(
+      { endpoint: backend.endpoint, error: last.message, interval_ms: Math.round(nextMs - clock.monotonicMs()), spans: spanCount },
       'Sending to a backend failed, its slices are sent again after the interval.',
     );
-    // While this call was under way the members may have changed: then the owner of the moment gets the slices at once.
-    if (waiting[0]!.version !== this.#fleet!.version) {
-      for (const slice of waiting) this.#sendAgain(backend, slice);
-      return;
-    }
-    const group: RetryGroup = {
-      backend,
-      slices: waiting,
-      last,
-      timer: clock.after(delayMs, () => {
-        this.#retries.delete(group);
-        for (const slice of waiting) this.#sendAgain(backend, slice);
-      }),
-    };
-    this.#retries.add(group);
   }
 
-  /** Empty: for no reason but that retries are off. */
+  /** Returns false when there is no use in waiting: the slice is then closed with `last`. */
+  #sendAgainBy(nextMs: number, backend: Backend, slice: Slice, last: RefusedOutcome): boolean {
+    const why = this.#whyNotAgain(slice, nextMs);
+    if (why === undefined) this.#sendAgain(backend, slice);
+    else this.#close(slice, { ...last, message: `${why}: ${last.message}` });
+    return why === undefined;
+  }
+
   #whyNotAgain(slice: Slice, nextMs: number): string | undefined {
-    if (!this.#settings.retry.enabled) return '';
     if (nextMs > this.#retryUntilMs) return 'interrupted due to shutdown';
     if (nextMs > slice.request.deadlineMs) return 'no more retries left';
     return undefined;
   }
 
+  #enqueue(backend: Backend, slice: Slice): void {
+    if (backend.pausedUntilMs > slice.request.deadlineMs) this.#close(slice, pausedBeyond(backend, this.#settings.clock));
+    else backend.enqueue(slice);
+  }
+
   #sendAgain(backend: Backend, slice: Slice): void {
-    if (slice.version === this.#fleet!.version && !backend.retired) backend.enqueue(slice);
+    if (slice.version === this.#fleet!.version && !backend.retired) this.#enqueue(backend, slice);
     else this.#routeAgain(slice);
   }
 
@@ -284,14 +306,14 @@ export class Balancer {
     const [first] = routed.parts;
     if (routed.parts.length === 1 && first!.frame === undefined) {
       slice.version = fleet.version;
-      fleet.backends[first!.owner]!.enqueue(slice);
+      this.#enqueue(fleet.backends[first!.owner]!, slice);
       return;
     }
     slice.request.addSlices(routed.parts.length - 1);
     this.#openSlices += routed.parts.length - 1;
     for (const part of routed.parts) {
-      const { request, failures, alone } = slice;
-      fleet.backends[part.owner]!.enqueue({ request, ...part, version: fleet.version, failures, alone });
+      const { request, origin, alone } = slice;
+      this.#enqueue(fleet.backends[part.owner]!, { request, ...part, origin, version: fleet.version, alone });
     }
     if (slice.frame !== undefined) blocks.release(slice.frame);
   }
@@ -305,9 +327,20 @@ export class Balancer {
         this.#settings.logger.error({ error: outcome.message, dropped_items: slice.spanCount }, 'Exporting failed. Dropping data.');
       }
     }
-    slice.request.closeSlice(outcome);
+    if (slice.request.closeSlice(slice, outcome)) this.#settle(slice.request);
     if (--this.#openSlices === 0) this.#onIdle?.();
   }
+
+  #settle(request: RoutedRequest): void {
+    const { undelivered, source } = request;
+    if (undelivered !== undefined) this.#settings.deliveries!.remember(source!.bytes, { placement: source!.placement, undelivered });
+    request.settle();
+  }
+}
+
+function pausedBeyond(backend: Backend, clock: Clock): RefusedOutcome {
+  const retryAfterMs = Math.ceil(backend.pausedUntilMs - clock.monotonicMs());
+  return refusedRetryable(`backend ${backend.endpoint} asked for a pause`, { code: GrpcStatus.resourceExhausted, retryAfterMs });
 }
 
 /** Refusals of who or where we are hit every slice alike; sending them apart would only multiply them. */

@@ -46,6 +46,7 @@ export function checkLoadBalancing(config: LoadBalancingConfig): readonly Config
     ...checkRouting(config),
     ...checkResolver(config.resolver),
     ...checkClient(config.protocol.otlp, ['protocol', 'otlp']),
+    ...checkTemplateStorage(config),
     ...checkTimeout(config.timeout, []),
     ...checkRetry(config.retry_on_failure, ['retry_on_failure']),
     ...checkQueue(config.sending_queue, ['sending_queue']),
@@ -54,6 +55,14 @@ export function checkLoadBalancing(config: LoadBalancingConfig): readonly Config
 
 function fault(path: ConfigPath, message: string): ConfigFault {
   return { severity: 'error', path, message };
+}
+
+/** In the Collector all backends' queues would have one and the same name in the storage, so that a second one cannot start. */
+function checkTemplateStorage(config: LoadBalancingConfig): readonly ConfigFault[] {
+  const queue = config.protocol.otlp.sending_queue;
+  if (!queue?.enabled || queue.storage === '') return [];
+  const message = 'the queues of single backends cannot be persistent; write `storage` in the sending_queue of the load balancer itself';
+  return [fault(['protocol', 'otlp', 'sending_queue', 'storage'], message)];
 }
 
 function checkRouting(config: LoadBalancingConfig): readonly ConfigFault[] {

@@ -17,14 +17,16 @@ import type { Sender } from '../sender/send-request.ts';
 import { createSenderChain, type SenderChain } from '../sender/sender-chain.ts';
 import { queueConfigOf } from '../sender/sender-config.ts';
 import { Backend, type BackendSettings } from './backend.ts';
-import { Balancer } from './balancer.ts';
+import { Balancer, noBackends } from './balancer.ts';
 import { BalancerMetrics } from './balancer-metrics.ts';
 import { childQueueOf } from './child-queue.ts';
 import { createResolver, type NamingResolver, type ResolverFactory } from './create-resolver.ts';
 import { FrameBlocks } from './frame-blocks.ts';
 import { checkLoadBalancing, type LoadBalancingConfig, loadBalancingSchema, slicePolicyOf } from './load-balancing-config.ts';
 import { OwnerByAttributes } from './owner-by-attributes.ts';
-import { OwnerByTraceId, type OwnerOfRun, SliceRouter } from './slice-router.ts';
+import { PartialDeliveries } from './partial-deliveries.ts';
+import { PatientSender } from './patient-sender.ts';
+import { noMemory, OwnerByTraceId, type OwnerOfRun, SliceRouter } from './slice-router.ts';
 
 export const loadBalancingExporterType: ExporterType<LoadBalancingConfig> = {
   kind: 'exporter',
@@ -46,7 +48,7 @@ const callBytesMax = 1_048_576;
 /** One call that fills, one that travels, and room for one that hangs. */
 const callsInFlightMax = 4;
 /** A backend that comes back is missed by every trace it owns, so it is looked for more often than gRPC's two minutes. */
-const reconnectMsMax = 5_000;
+const reconnectMsMax = 2_000;
 /** The share of the arena that may wait for backends. */
 const arenaShare = 0.5;
 
@@ -58,6 +60,7 @@ export class LoadBalancingExporter implements Exporter {
   readonly #life: ComponentLife;
   #balancer: Balancer | undefined;
   #chain: SenderChain | undefined;
+  #patient: PatientSender | undefined;
   #resolver: NamingResolver | undefined;
   #stopObserving: (() => void)[] = [];
   #tableVersion = 0;
@@ -104,7 +107,10 @@ export class LoadBalancingExporter implements Exporter {
       send: ({ chunks, byteLength, spanCount, rows }) => balancer.consume(oneChunk(chunks, byteLength), spanCount, rows),
     };
     const { sending_queue: queue } = this.#config;
-    this.#chain = createSenderChain(settings, { queue: queue && queueConfigOf(queue), retry: undefined, timeoutMs: 0 }, sender);
+    if (queue?.enabled)
+      this.#patient = new PatientSender({ clock, patienceMs: slicePolicyOf(this.#config).requestBudgetMs, isNotBegun }, sender);
+    const config = { queue: queue && queueConfigOf(queue), retry: undefined, timeoutMs: 0 };
+    this.#chain = createSenderChain(settings, config, this.#patient ?? sender);
     await this.#chain.start();
     const exporter = settings.id.text;
     this.#stopObserving = [
@@ -121,6 +127,7 @@ export class LoadBalancingExporter implements Exporter {
     const resolver = this.#resolver!;
     const placement: Placement = placementOf(this.#config.hash, set.endpoints, (endpoint) => resolver.ringNameOf(endpoint));
     this.#balancer!.setPlacement(placement, set.version);
+    this.#patient?.wake();
     this.#tableVersion = set.version;
     this.#tableDigest = Number.parseInt(placement.digest.slice(0, 8), 16);
     this.#settings.logger.info(
@@ -130,12 +137,14 @@ export class LoadBalancingExporter implements Exporter {
   }
 
   async #drain(deadlineMs: number): Promise<DrainReport> {
+    this.#patient?.stop();
     const queued = await this.#chain!.drain(deadlineMs);
     const lost = await this.#balancer!.drain(deadlineMs);
     return { spansLost: queued.spansLost + lost };
   }
 
   async #stop(): Promise<void> {
+    this.#patient?.stop();
     this.#chain?.stop();
     await this.#resolver?.stop();
     await this.#balancer?.stop();
@@ -174,6 +183,7 @@ export class LoadBalancingExporter implements Exporter {
       retry: policy.retry,
       requestBudgetMs: policy.requestBudgetMs,
       childQueue: queue && childQueueOf(queue),
+      deliveries: this.#config.sending_queue?.enabled ? undefined : new PartialDeliveries(clock),
       createBackend: (endpoint) => this.#createBackend(backendSettings, endpoint),
       onUnreachable: () => this.#resolver?.refresh(),
     });
@@ -197,6 +207,10 @@ export class LoadBalancingExporter implements Exporter {
       this.#createClient({ ...this.#settings, logger: this.#settings.logger.child({ endpoint }) }, options),
     );
   }
+}
+
+function isNotBegun(outcome: ConsumeOutcome): boolean {
+  return outcome === noBackends || outcome === noMemory;
 }
 
 function oneChunk(chunks: readonly Uint8Array[], byteLength: number): Uint8Array {

@@ -34,7 +34,10 @@ const word = 2;
 const nextWord = runRow.next >>> word;
 const countWord = runRow.spanCount >>> word;
 const rowWords = runRow.bytes >>> word;
-const noMemory = refusedRetryable('no memory left for requests to backends', { code: GrpcStatus.resourceExhausted, retryAfterMs: 1000 });
+export const noMemory = refusedRetryable('no memory left for requests to backends', {
+  code: GrpcStatus.resourceExhausted,
+  retryAfterMs: 1000,
+});
 
 export class SliceRouter {
   readonly #arena: Arena;

@@ -1,5 +1,6 @@
 /** A slice: the part of one request that belongs to one backend, and the request that waits for all its slices. Main thread. */
 
+import type { Placement } from '../../../discovery/placement.ts';
 import { accepted, type ConsumeOutcome, type RefusedOutcome } from '../../pipeline/consume-outcome.ts';
 import type { FrameBlock } from './frame-blocks.ts';
 
@@ -10,23 +11,43 @@ export interface Slice {
   readonly spanCount: number;
   /** Where the bytes are kept; undefined: they are the caller's, lent until the request settles. */
   readonly frame: FrameBlock | undefined;
+  /** Owner of the part that the slice is, or comes from, in the placement that the request was first routed by. */
+  readonly origin: number;
   /** Version of the placement that chose the backend. */
   version: number;
-  failures: number;
   /** Sent in a call of its own, because a call that held it was refused for good. */
   alone: boolean;
+}
+
+/** What a request was when it came: enough to know it again. `bytes` are lent until it settles. */
+export interface RequestSource {
+  readonly bytes: Uint8Array;
+  readonly placement: Placement;
+  /** True when some of its parts were delivered before, by an earlier try of the caller. */
+  readonly repeated: boolean;
 }
 
 /** Settles once, when the last of its slices has. */
 export class RoutedRequest {
   /** Units: monotonic clock; Infinity is none. No attempt begins after it. */
   readonly deadlineMs: number;
+  readonly source: RequestSource | undefined;
   readonly #settle: ((outcome: ConsumeOutcome) => void) | undefined;
-  #openSlices = 0;
+  readonly #partCount: number;
+  #openSlices: number;
   #outcome: ConsumeOutcome = accepted;
+  #undelivered: Set<number> | undefined;
 
-  constructor(deadlineMs: number, settle: ((outcome: ConsumeOutcome) => void) | undefined) {
+  constructor(
+    deadlineMs: number,
+    partCount: number,
+    settle: ((outcome: ConsumeOutcome) => void) | undefined,
+    source: RequestSource | undefined,
+  ) {
     this.deadlineMs = deadlineMs;
+    this.source = source;
+    this.#partCount = partCount;
+    this.#openSlices = partCount;
     this.#settle = settle;
   }
 
@@ -35,16 +56,29 @@ export class RoutedRequest {
     return this.#settle === undefined;
   }
 
+  /** Origins of the slices that were refused, when the caller may repeat the request and other parts were delivered. */
+  get undelivered(): ReadonlySet<number> | undefined {
+    if (this.#outcome.kind === 'accepted' || !this.#outcome.retryable || this.source === undefined) return undefined;
+    return this.source.repeated || this.#undelivered!.size < this.#partCount ? this.#undelivered : undefined;
+  }
+
+  /** Rerouting a slice may split it. */
   addSlices(count: number): void {
     this.#openSlices += count;
   }
 
-  /** Errors of several slices become one: permanent if any part is, as in the Collector. Returns true when it was the last. */
-  closeSlice(outcome: ConsumeOutcome): boolean {
-    if (outcome.kind === 'refused') this.#outcome = worse(this.#outcome, outcome);
-    if (--this.#openSlices > 0) return false;
+  /** Errors of several slices become one: permanent if any part is, as in the Collector. Returns true when it was the last; `settle` is then due. */
+  closeSlice(slice: Slice, outcome: ConsumeOutcome): boolean {
+    if (outcome.kind === 'refused') {
+      this.#outcome = worse(this.#outcome, outcome);
+      this.#undelivered ??= new Set();
+      this.#undelivered.add(slice.origin);
+    }
+    return --this.#openSlices === 0;
+  }
+
+  settle(): void {
     this.#settle?.(this.#outcome);
-    return true;
   }
 }
 
