@@ -1,6 +1,7 @@
 /** How faults of a configuration read, and the error that a command ends with. Pure. */
 
 import type { ConfigPath, LocatedFault } from './config-fault.ts';
+import { withoutPasswords } from './secret.ts';
 
 /** Thrown by commands only; everything below hands faults back as values. */
 export class ConfigError extends Error {
@@ -21,7 +22,8 @@ export class ConfigError extends Error {
 /** `file:line:column: path: message`, warnings marked as such. */
 export function formatFault(fault: LocatedFault): string {
   const path = fault.path.length === 0 ? '' : `${formatPath(fault.path)}: `;
-  return `${fault.file}:${fault.line}:${fault.column}: ${fault.severity === 'warning' ? 'warning: ' : ''}${path}${fault.message}`;
+  const severity = fault.severity === 'warning' ? 'warning: ' : '';
+  return withoutPasswords(`${fault.file}:${fault.line}:${fault.column}: ${severity}${path}${fault.message}`);
 }
 
 /** `processors.tail_sampling.policies[0].name`; keys that hold other characters stand in quotes. */

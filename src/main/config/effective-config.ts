@@ -8,7 +8,7 @@ import { formatDuration } from './duration.ts';
 import { type FieldMeta, type FieldSchema, metaOf, parseComponentId } from './fields.ts';
 import type { RawConfiguration } from './load-configuration.ts';
 import { ExpandedValue, isRawMap, plainValue, resolved } from './raw-value.ts';
-import { redacted } from './secret.ts';
+import { redacted, withoutPasswords } from './secret.ts';
 import { rootSchema } from './service-schema.ts';
 
 /** YAML text. Only what the schemas know is printed, so nothing that they do not know to be secret can slip through. */
@@ -27,7 +27,7 @@ export function printEffective(loaded: RawConfiguration, componentTypes: readonl
   }
   const service = metaOf(rootSchema)?.shape?.service;
   if (service !== undefined) effective.service = effectiveValue(service, loaded.raw.service);
-  return stringify(effective, { lineWidth: 0 });
+  return withoutPasswords(stringify(effective, { lineWidth: 0 }));
 }
 
 /** `undefined` when nothing was written and there is no default. */
