@@ -4,6 +4,9 @@ import { helmPrograms } from './tools.ts';
 
 const { helm3, helm4 } = helmPrograms();
 
+/** A reference that only the pod can follow. */
+const fromPod = (name: string) => `\${env:${name}}`;
+
 /** Values, and what the refusal has to say. Both generations of Helm refuse; their words around ours differ. */
 const schemaRefusals: readonly (readonly [string, unknown, RegExp])[] = [
   ['a key that does not exist', { router: { replicas: 3 } }, /replicas/],
@@ -64,7 +67,7 @@ const sentences: readonly (readonly [string, unknown, RegExp])[] = [
   ['probes without health_check', { sampler: { config: { service: { extensions: [] } } } }, /starts no health_check extension/],
   [
     'a decision wait that only the pod knows',
-    { sampler: { config: { processors: { tail_sampling: { decision_wait: '${env:WAIT}' } } } } },
+    { sampler: { config: { processors: { tail_sampling: { decision_wait: fromPod('WAIT') } } } } },
     /decision_wait is "\$\{env:WAIT\}", which is no duration.*set drain\.decisionWaitSeconds/s,
   ],
   ['a Service elsewhere without a name', { sampler: { service: { create: false } } }, /name it in sampler\.serviceName/],
@@ -90,11 +93,11 @@ t.test('takes what looks wrong and is right', async (t) => {
   const right: readonly (readonly [string, unknown])[] = [
     [
       'a wait only the pod knows, with the number',
-      { drain: { decisionWaitSeconds: 20 }, sampler: { config: { processors: { tail_sampling: { decision_wait: '${env:WAIT}' } } } } },
+      { drain: { decisionWaitSeconds: 20 }, sampler: { config: { processors: { tail_sampling: { decision_wait: fromPod('WAIT') } } } } },
     ],
     [
       'a target only the pod knows',
-      { router: { config: { exporters: { loadbalancing: { resolver: { dns: { hostname: '${env:TARGET}' } } } } } } },
+      { router: { config: { exporters: { loadbalancing: { resolver: { dns: { hostname: fromPod('TARGET') } } } } } } },
     ],
     [
       'samplers elsewhere',
