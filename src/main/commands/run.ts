@@ -5,6 +5,7 @@ import { createArena } from '../arena/shared-arena.ts';
 import { formatFault, formatPath } from '../config/config-error.ts';
 import type { LocatedFault } from '../config/config-fault.ts';
 import { type ReadConfiguration, readConfiguration } from '../config/read-configuration.ts';
+import { withoutPasswords } from '../config/secret.ts';
 import { arenaCapacityBytes, usedTypes } from '../pipeline/arena-capacity.ts';
 import { componentTypes } from '../pipeline/component-types.ts';
 import type { GraphPlan } from '../pipeline/graph.ts';
@@ -14,6 +15,7 @@ import { containerMemoryBytes } from '../telemetry/container-memory.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createPinoLogger } from '../telemetry/pino-logger.ts';
 import { telemetrySettings } from '../telemetry/telemetry-config.ts';
+import { sharePorts } from '../transport/listen-address.ts';
 import { ExitCode, type ProcessHost } from './process-host.ts';
 
 export interface RunOptions {
@@ -24,6 +26,14 @@ export interface RunOptions {
   readonly tracesOnly: boolean;
   readonly shutdownTimeoutMs: number;
   readonly arenaMib: number | undefined;
+  /** Set in a worker of `--workers`. */
+  readonly worker: WorkerPlace | undefined;
+}
+
+/** One of several processes with the same configuration and ports. */
+export interface WorkerPlace {
+  readonly index: number;
+  readonly count: number;
 }
 
 /** Runs until a signal ends it. Returns the exit code; what it opened is closed then. */
@@ -32,6 +42,15 @@ export async function runService(options: RunOptions, host: ProcessHost): Promis
   if (configuration === undefined) {
     for (const fault of faults) host.stderr(`${formatFault(fault)}\n`);
     return ExitCode.refused;
+  }
+  if (options.worker !== undefined) {
+    if (usedTypes(configuration.graph).has('tail_sampling')) {
+      host.stderr(
+        'error: --workers is for routers: a tail_sampling processor holds all of its traces in one process; use its num_shards\n',
+      );
+      return ExitCode.refused;
+    }
+    sharePorts();
   }
   const run = new Run(options, host, configuration);
   run.warn(configuration.warnings);
@@ -61,12 +80,12 @@ class Run {
     this.#host = host;
     this.#plan = plan;
     this.#logger = createPinoLogger(telemetrySettings(plan.telemetry).logger);
-    this.#arena = createArena({ capacityBytes: capacityOf(plan.graph, options.arenaMib) });
+    this.#arena = createArena({ capacityBytes: capacityOf(plan.graph, options) });
   }
 
   warn(warnings: readonly LocatedFault[]): void {
     for (const { file, line, column, path, message } of warnings)
-      this.#logger.warn({ file, line, column, path: formatPath(path) }, message);
+      this.#logger.warn({ file: withoutPasswords(file), line, column, path: formatPath(path) }, withoutPasswords(message));
   }
 
   async untilEnd(): Promise<ExitCode> {
@@ -78,6 +97,8 @@ class Run {
       ['SIGHUP', () => this.#reload()],
     ];
     for (const [signal, handler] of handlers) process.on(signal, handler);
+    // The supervisor is gone: nobody would end this worker any more.
+    if (this.#options.worker !== undefined) process.once('disconnect', () => this.#end('disconnect', ExitCode.terminated));
     const broken = (error: unknown) => this.#break(error);
     process.on('uncaughtException', broken);
     // Timers and metrics hold no process alive, and a configuration may have no listener: this does until the end.
@@ -95,8 +116,9 @@ class Run {
 
   async #start(): Promise<void> {
     const { clock, prng, version, environment } = this.#host;
-    const { otelcolCompatibility, featureGates } = this.#options;
-    const settings = { logger: this.#logger, clock, prng, arena: this.#arena, version, environment, otelcolCompatibility, featureGates };
+    const { otelcolCompatibility, featureGates, worker } = this.#options;
+    const shared = { logger: this.#logger, clock, prng, arena: this.#arena, version, environment, otelcolCompatibility, featureGates };
+    const settings = worker === undefined ? shared : { ...shared, workerIndex: worker.index };
     try {
       this.#service = await Service.start(this.#plan, settings);
       this.#logger.info({}, 'Everything is ready. Begin running and processing data.');
@@ -153,13 +175,13 @@ class Run {
   }
 }
 
-function capacityOf(graph: GraphPlan, overrideMib: number | undefined): number {
-  const containerBytes = containerMemoryBytes();
+function capacityOf(graph: GraphPlan, { arenaMib, worker }: RunOptions): number {
+  const containerBytes = containerMemoryBytes() / (worker?.count ?? 1);
   const limiters = graph.pipelines
     .flatMap((pipeline) => pipeline.processors.map((key) => graph.processors.get(key)))
     .filter((planned) => planned?.type.type === 'memory_limiter');
   return arenaCapacityBytes({
-    overrideMib,
+    overrideMib: arenaMib,
     containerBytes,
     softLimitsBytes: limiters.map((planned) => memoryLimits(planned?.config as MemoryLimiterConfig, containerBytes).softBytes),
     holdsTraces: usedTypes(graph).has('tail_sampling'),

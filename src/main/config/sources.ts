@@ -16,6 +16,8 @@ export type SourceOutcome =
 
 const httpBytesMax = 16 * 1024 * 1024;
 const httpTimeoutMs = 10_000;
+const redirectsMax = 10;
+const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
 const variableName = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 const schemes = ['file', 'env', 'yaml', 'http', 'https'] as const;
 
@@ -64,24 +66,52 @@ async function readText(path: string): Promise<SourceOutcome> {
   }
 }
 
+/** Follows redirects, as Go's client does; a user in the address becomes basic authentication, for its own origin alone. */
 async function download(url: string): Promise<SourceOutcome> {
+  const shown = withoutQuery(url);
   try {
-    const response = await request(url, { method: 'GET', headersTimeout: httpTimeoutMs, bodyTimeout: httpTimeoutMs });
-    if (response.statusCode !== 200) {
+    let target = new URL(url);
+    const { origin } = target;
+    const headers = credentials(target);
+    for (let redirects = 0; ; redirects++) {
+      const response = await request(target, {
+        method: 'GET',
+        headers: target.origin === origin ? headers : {},
+        headersTimeout: httpTimeoutMs,
+        bodyTimeout: httpTimeoutMs,
+      });
+      const location = redirectStatuses.includes(response.statusCode) ? response.headers.location : undefined;
+      if (response.statusCode === 200) return await readBody(response.body, shown);
       await response.body.dump();
-      return { kind: 'failed', message: `failed to load resource from uri ${withoutQuery(url)}, status code: ${response.statusCode}` };
+      if (typeof location !== 'string') {
+        return { kind: 'failed', message: `failed to load resource from uri ${shown}, status code: ${response.statusCode}` };
+      }
+      if (redirects === redirectsMax) return { kind: 'failed', message: `${shown} redirects more than ${redirectsMax} times` };
+      target = new URL(location, target);
     }
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > httpBytesMax) return { kind: 'failed', message: `${withoutQuery(url)} is larger than ${httpBytesMax} bytes` };
-      chunks.push(chunk);
-    }
-    return { kind: 'text', text: Buffer.concat(chunks).toString('utf8') };
   } catch (error) {
-    return { kind: 'failed', message: `unable to download ${withoutQuery(url)}: ${(error as Error).message}` };
+    return { kind: 'failed', message: `unable to download ${shown}: ${(error as Error).message}` };
   }
+}
+
+async function readBody(body: AsyncIterable<Buffer>, shown: string): Promise<SourceOutcome> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > httpBytesMax) return { kind: 'failed', message: `${shown} is larger than ${httpBytesMax} bytes` };
+    chunks.push(chunk);
+  }
+  return { kind: 'text', text: Buffer.concat(chunks).toString('utf8') };
+}
+
+/** Takes the user out of the address. */
+function credentials(target: URL): Record<string, string> {
+  if (target.username === '' && target.password === '') return {};
+  const pair = `${decodeURIComponent(target.username)}:${decodeURIComponent(target.password)}`;
+  target.username = '';
+  target.password = '';
+  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 }
 
 /** A query may carry a token, so no message shows it. */
