@@ -189,3 +189,14 @@ t.test('gRPC, HTTP with protobuf and HTTP with JSON bring the same bytes into th
   t.equal(rig.seen.length, 3);
   for (const seen of rig.seen) t.ok(seen.bytes.equals(bytes));
 });
+
+t.test('megabytes of brackets are refused before they are parsed; brackets in strings are none', async (t) => {
+  const nested = (depth: number) => Buffer.from(`{"resourceSpans":${'['.repeat(depth)}${']'.repeat(depth)}}`);
+  t.throws(() => transcodeJson(nested(2_000_000)), /^brackets are nested deeper than 272$/);
+  t.throws(() => transcodeJson(nested(20_000)), /expected an object, found an array/, 'a small one is parsed');
+  const text = `[{\\"${'['.repeat(100_000)}`;
+  const request = {
+    resourceSpans: [{ schemaUrl: 'x', scopeSpans: [{ spans: [{ name: text }] }] }, ...Array.from({ length: 600 }, () => ({}))],
+  };
+  t.ok(transcodeJson(Buffer.from(JSON.stringify(request))).length > 100_000);
+});

@@ -64,7 +64,7 @@ const requestPlan = planOf(exportTraceServiceRequest);
  * Errors: JsonFault.
  */
 export function transcodeJson(text: Buffer): Uint8Array {
-  return requestOf(parse(text.toString('utf8')));
+  return requestOf(parse(text));
 }
 
 /**
@@ -73,7 +73,7 @@ export function transcodeJson(text: Buffer): Uint8Array {
  * Errors: JsonFault when more than spans is wrong, or no span is right: the first fault in the text.
  */
 export function transcodeUsableJson(text: Buffer): { readonly bytes: Uint8Array; readonly rejected?: RejectedSpans } {
-  const request = parse(text.toString('utf8'));
+  const request = parse(text);
   try {
     return { bytes: requestOf(request) };
   } catch (error) {
@@ -122,12 +122,34 @@ function isUsableSpan(span: unknown): boolean {
 /** An integer that a double may not hold, standing as a number in the text. */
 const bigNumber = /[[:,\s]-?\d{16,}[\s,\]}]/;
 
-function parse(text: string): unknown {
+function parse(bytes: Buffer): unknown {
+  if (bytes.length >= scanBytesMin && nestsDeeper(bytes, bracketsMax))
+    throw new JsonFault(`brackets are nested deeper than ${bracketsMax}`);
+  const text = bytes.toString('utf8');
   try {
     return bigNumber.test(text) ? JSON.parse(text, keepBigNumber as never) : JSON.parse(text);
   } catch (error) {
     throw new JsonFault((error as Error).message);
   }
+}
+
+/** A message and the list that it stands in, for each level of nesting. */
+const bracketsMax = 2 * depthMax + 16;
+/** Below this, brackets alone cannot hold the loop for long. */
+const scanBytesMin = 65_536;
+
+/** JSON.parse takes seconds for megabytes of nothing but open brackets; this takes milliseconds, and ends at the first that is too deep. */
+function nestsDeeper(text: Buffer, max: number): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const byte = text[at]!;
+    if (byte === 0x22) {
+      for (at++; at < text.length && text[at] !== 0x22; at++) if (text[at] === 0x5c) at++;
+    } else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > max) return true;
+    } else if (byte === 0x5d || byte === 0x7d) depth--;
+  }
+  return false;
 }
 
 function keepBigNumber(_key: string, value: unknown, context: { readonly source?: string }): unknown {
