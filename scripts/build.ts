@@ -1,19 +1,19 @@
-/** Makes dist/, what is published and what the image runs: src/ as JavaScript, and beside it the files that it reads. Runs alone, by `npm run build`. */
+/** Makes dist/ (or the folder named): what is published and what the image runs, src/ as JavaScript and beside it the files that it reads. Runs alone, by `npm run build`. */
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = join(root, 'dist');
+const dist = resolve(process.argv[2] ?? join(root, 'dist'));
 
 /** Types are checked by `npm run types`, not here. tsc rewrites `.ts` in imports; this does it for files that are started by URL. */
 const startedByUrl = /(new URL\(\s*['"`]\.{1,2}\/[^'"`]+)\.ts(['"`],\s*import\.meta\.url\s*\))/g;
 
 function compile(): void {
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
-  const { status } = spawnSync(tsc, ['-p', join(root, 'tsconfig.build.json')], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(tsc, ['-p', join(root, 'tsconfig.build.json'), '--outDir', dist], { cwd: root, stdio: 'inherit' });
   if (status !== 0) throw new Error('tsc could not write dist');
 }
 
