@@ -6,6 +6,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { systemClock } from '../shared/clock.ts';
 import { systemPrng } from '../shared/prng.ts';
 import { ExitCode, type ProcessHost } from './commands/process-host.ts';
+import type { WorkerPlace } from './commands/run.ts';
 import type { LoadgenOptions } from './loadgen/loadgen-flags.ts';
 import { keepYoungGenerationSmall } from './young-generation.ts';
 
@@ -28,6 +29,8 @@ interface SharedOptions {
   readonly compatibility?: 'otelcol';
   readonly tracesOnly?: boolean;
   readonly shutdownTimeout: number;
+  readonly workers?: number;
+  readonly worker?: WorkerPlace;
   readonly arenaMib?: number;
 }
 
@@ -45,6 +48,17 @@ function mebibytes(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError('Write a positive number of MiB.');
   return value;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('Write a whole number from 1 to 999.');
+  return Number(text);
+}
+
+/** Shape: `index/count`, as `supervise` writes it. */
+function workerPlace(text: string): WorkerPlace {
+  const [index, count] = text.split('/').map(Number);
+  return { index: index!, count: count! };
 }
 
 /** Options that `ringtail`, `ringtail run` and the commands about configurations share. */
@@ -65,6 +79,8 @@ function withConfigOptions(command: Command): Command {
 function withRunOptions(command: Command): Command {
   return withConfigOptions(command)
     .option('--shutdown-timeout <duration>', 'how long draining may take', milliseconds, 30_000)
+    .option('--workers <count>', 'routers only: so many processes, one per core, that share their ports', wholeNumber)
+    .addOption(new Option('--worker <place>').argParser(workerPlace).hideHelp())
     .addOption(new Option('--arena-mib <mib>', 'memory for spans').argParser(mebibytes).env('RINGTAIL_ARENA_MIB'));
 }
 
@@ -75,9 +91,18 @@ async function gatesOf(options: SharedOptions): Promise<ReadonlySet<string>> {
   throw new CommanderError(ExitCode.refused, 'ringtail.gates', `error: ${outcome.message}`);
 }
 
+/** Each worker is this program with the same arguments and its place. */
+async function supervise(workers: number): Promise<number> {
+  const { superviseWorkers } = await import('./commands/supervise.ts');
+  const given = process.argv.slice(2);
+  const argumentsOf = (index: number) => [...given, '--worker', `${index}/${workers}`];
+  return superviseWorkers({ workers, file: process.argv[1]!, argumentsOf }, host);
+}
+
 async function run(options: SharedOptions): Promise<number> {
   if (options.config.length === 0) throw new CommanderError(ExitCode.refused, 'ringtail.config', 'error: at least one --config is needed');
   const featureGates = await gatesOf(options);
+  if ((options.workers ?? 1) > 1 && options.worker === undefined) return supervise(options.workers!);
   const { runService } = await import('./commands/run.ts');
   return runService(
     {
@@ -88,6 +113,7 @@ async function run(options: SharedOptions): Promise<number> {
       tracesOnly: options.tracesOnly ?? false,
       shutdownTimeoutMs: options.shutdownTimeout,
       arenaMib: options.arenaMib,
+      worker: options.worker,
     },
     host,
   );

@@ -22,6 +22,8 @@ export interface ServiceSettings {
   readonly version: string;
   readonly otelcolCompatibility: boolean;
   readonly featureGates: ReadonlySet<string>;
+  /** Of several processes that share their ports: each serves its own metrics, on the configured port + index. */
+  readonly workerIndex?: number;
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -42,10 +44,12 @@ export class Service {
 
   /** Errors: rejects with what could not start; nothing is left open then. */
   static async start(plan: ServicePlan, settings: ServiceSettings): Promise<Service> {
-    const { logger, ...shared } = settings;
+    const { logger, workerIndex = 0, ...shared } = settings;
     const registry = new MetricRegistry();
     const resource = { service_name: 'ringtail', service_version: settings.version };
-    const metricsServer = await serveMetrics(registry, telemetrySettings(plan.telemetry), resource, logger);
+    const telemetry = telemetrySettings(plan.telemetry);
+    const readers = telemetry.readers.map((reader) => ({ ...reader, port: reader.port + workerIndex }));
+    const metricsServer = await serveMetrics(registry, { ...telemetry, readers }, resource, logger);
     const endObservation = observeProcess(registry, settings.arena);
     try {
       const graph = new Graph(plan.graph, { ...shared, metrics: registry }, logger);

@@ -29,9 +29,19 @@ export function parseListenAddress(endpoint: string, transport: ListenTransport)
   return { host, port };
 }
 
+let portsShared = false;
+
+/**
+ * From now on every TCP port that this process binds is shared with others that bind it alike (SO_REUSEPORT): the system spreads new connections over them.
+ * For the workers of one program, once, before anything listens.
+ */
+export function sharePorts(): void {
+  portsShared = true;
+}
+
 export function listenOptionsOf(address: ListenAddress, transport: ListenTransport): ListenOptions {
   if (address.path !== undefined) return { path: address.path };
-  const base = { port: address.port, backlog: 1024 };
+  const base = { port: address.port, backlog: 1024, ...(portsShared ? { reusePort: true } : {}) };
   if (address.host !== '') return { ...base, host: address.host };
   if (transport === 'tcp4') return { ...base, host: '0.0.0.0' };
   if (transport === 'tcp6') return { ...base, host: '::', ipv6Only: true };
