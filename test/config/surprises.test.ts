@@ -55,6 +55,42 @@ const rules: readonly Rule[] = [
     but: sampler(policy('string_attribute', 'key: k, values: [v.1, "a/b?c=d", "$5"]')),
   },
   {
+    rule: 'an attribute that only events have',
+    text: sampler(policy('string_attribute', 'key: exception.type, values: [".*"], enabled_regex_matching: true')),
+    says: /string_attribute\.key: exception\.type is an attribute of span events/,
+    but: sampler(policy('string_attribute', 'key: error.type, values: [".*"], enabled_regex_matching: true')),
+  },
+  {
+    rule: 'a number looked at as a text',
+    text: sampler(policy('string_attribute', 'key: http.response.status_code, values: ["5.."], enabled_regex_matching: true')),
+    says: /string_attribute\.key: http\.response\.status_code is a number, and string_attribute sees texts alone/,
+    but: sampler(policy('numeric_attribute', 'key: http.response.status_code, min_value: 500')),
+  },
+  {
+    rule: 'a percentage of zero',
+    text: sampler(policy('probabilistic', 'sampling_percentage: 0')),
+    says: /sampling_percentage: 0 % keeps nothing, and leaves nothing out/,
+    but: sampler(policy('probabilistic', 'sampling_percentage: 1')),
+  },
+  {
+    rule: 'an inverted match beside others',
+    text: sampler(
+      `${policy('string_attribute', 'key: http.route, values: [/health], invert_match: true', 'no-health')}, ${policy('status_code', 'status_codes: [ERROR]', 'errors')}`,
+    ),
+    says: /policies\.0\.string_attribute\.invert_match: keeps every trace that does not match/,
+    but: sampler(policy('string_attribute', 'key: http.route, values: [/health], invert_match: true', 'no-health')),
+  },
+  {
+    rule: 'a not beside others',
+    text: sampler(
+      `${policy('not', `not_sub_policy: ${policy('boolean_attribute', 'key: bot, value: true')}`, 'people')}, ${policy('status_code', 'status_codes: [ERROR]', 'errors')}`,
+    ),
+    says: /policies\.0: keeps every trace that does not match/,
+    but: sampler(
+      `${policy('and', `and_sub_policy: [${policy('not', `not_sub_policy: ${policy('boolean_attribute', 'key: bot, value: true')}`)}]`, 'people')}, ${policy('status_code', 'status_codes: [ERROR]', 'errors')}`,
+    ),
+  },
+  {
     rule: 'a span count that every trace has',
     text: sampler(policy('span_count', 'min_spans: 1')),
     says: /span_count: every trace has a span: all are kept/,

@@ -19,6 +19,7 @@ export function overlaps(policies: readonly unknown[], path: ConfigPath, report:
   const all = named.find(({ policy }) => samplesAll(policy));
   if (all !== undefined) keepsEverything(all, named, path, report);
   for (const one of named) {
+    if (all === undefined && named.length > 1) keepsTheRest(one, path, report);
     if (one.policy.type === 'drop') dropsEverything(one, named, path, report);
     else if (!samplesAll(one.policy)) tellOverlap(one, named, all === undefined, path, report);
   }
@@ -34,6 +35,17 @@ function keepsEverything(all: Named, named: readonly Named[], path: ConfigPath, 
   if (others.length === 0) return;
   const message = `samples every trace, so the other policies (${others.join(', ')}) change nothing; only drop policies still count`;
   report([...path, all.index], message);
+}
+
+/** Inverted matches left traces out before v0.156; today they keep what does not match. */
+function keepsTheRest({ policy, index }: Named, path: ConfigPath, report: Report): void {
+  const type = String(policy.type ?? '');
+  const isInverted =
+    ['string_attribute', 'numeric_attribute', 'boolean_attribute'].includes(type) && mapAt(policy, type).invert_match === true;
+  if (!isInverted && type !== 'not') return;
+  const message =
+    'keeps every trace that does not match, whatever the other policies say; to leave the matching ones out and keep no more, write a policy of type drop';
+  report(isInverted ? [...path, index, type, 'invert_match'] : [...path, index], message);
 }
 
 function dropsEverything({ policy, index }: Named, named: readonly Named[], path: ConfigPath, report: Report): void {

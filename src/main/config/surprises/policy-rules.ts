@@ -15,8 +15,9 @@ const rules: Readonly<Record<string, readonly PolicyRule[]>> = {
   latency: [latencyBeyondWait, latencyOfNothing, emptyLatencyWindow],
   probabilistic: [tinyPercentage],
   status_code: [unsetCode],
-  numeric_attribute: [zeroBounds],
-  string_attribute: [patternTakenLiterally, valuesOfNothing],
+  numeric_attribute: [zeroBounds, keyOfEvents],
+  string_attribute: [patternTakenLiterally, valuesOfNothing, keyOfEvents, keyOfNumbers],
+  boolean_attribute: [keyOfEvents],
   trace_state: [valuesOfNothing],
   span_count: [everyCount],
   rate_limiting: [rateOfNothing],
@@ -67,7 +68,10 @@ function tinyPercentage(block: RawMap, path: ConfigPath, _sampler: RawMap, repor
     const hundredfold = Number((percentage * 100).toPrecision(12));
     report(at, `${percentage} is ${percentage} %${share}: 1 trace of ${traces}; if ${hundredfold} % is meant, write ${hundredfold}`);
   } else if (percentage > 100) report(at, `${percentage} % keeps everything, like 100`);
-  else if (percentage <= 0) report('sampling_percentage' in block ? at : path, `${percentage} % keeps nothing`);
+  else if (percentage <= 0) {
+    const message = `${percentage} % keeps nothing, and leaves nothing out that another policy keeps; a policy of type drop leaves traces out`;
+    report('sampling_percentage' in block ? at : path, message);
+  }
 }
 
 function unsetCode(block: RawMap, path: ConfigPath, _sampler: RawMap, report: Report): void {
@@ -100,6 +104,27 @@ function valuesOfNothing(block: RawMap, path: ConfigPath, _sampler: RawMap, repo
   if (listAt(block, 'values').length > 0) return;
   const nothing = block.invert_match === true ? 'no value is excluded: every trace is kept' : 'no values: nothing matches';
   report('values' in block ? [...path, 'values'] : path, nothing);
+}
+
+/** The semantic conventions put these on events, which no attribute policy looks at. */
+const eventKeys = /^(exception\.(type|message|stacktrace|escaped)|event\.name)$/;
+
+function keyOfEvents(block: RawMap, path: ConfigPath, _sampler: RawMap, report: Report): void {
+  const key = String(block.key ?? '');
+  if (!eventKeys.test(key)) return;
+  const message = `${key} is an attribute of span events, and this policy looks at spans and resources: write ottl_condition: { spanevent: ['attributes["${key}"] != nil'] }`;
+  report([...path, 'key'], message);
+}
+
+/** Whole numbers by the semantic conventions. */
+const numberKeys =
+  /^(http\.(response\.)?status_code|rpc\.grpc\.status_code|(server|client|net\.(host|peer))\.port|http\.(request|response)\.body\.size)$/;
+
+function keyOfNumbers(block: RawMap, path: ConfigPath, _sampler: RawMap, report: Report): void {
+  const key = String(block.key ?? '');
+  if (!numberKeys.test(key)) return;
+  const message = `${key} is a number, and string_attribute sees texts alone: write numeric_attribute: { key: ${key}, min_value: 500, max_value: 599 } with your bounds`;
+  report([...path, 'key'], message);
 }
 
 function everyCount(block: RawMap, path: ConfigPath, _sampler: RawMap, report: Report): void {
