@@ -60,7 +60,8 @@ export const header = {
   outputNeeded: 25, // room that the pending chain needs, 0 when nothing is pending
   bank: 26, // committed: which of the two banks of counters counts
   suffixUsed: 27, // bytes written at `suffixesAt`
-  words: 28,
+  pendingSkip: 28, // committed: bytes of the pending chain's first run that are framed already
+  words: 29,
 } as const;
 
 /** Doubles of the header (f64 index from the header's start + 256 bytes). Times are milliseconds on the main thread's monotonic clock. */

@@ -1,9 +1,10 @@
 /** Where a task's sampled spans go: chains of runs framed into a range that the main thread lent. Whichever thread runs the shard. */
 
 import { header, headerDoubles } from '../../shared/arena/region-layout.ts';
-import { runRow } from '../../shared/arena/rows.ts';
+import { factRow, runRow, runSpansMax } from '../../shared/arena/rows.ts';
 import type { Kernel } from '../../shared/kernel.ts';
 import type { ShardMemory } from '../../shared/trace-table/shard-memory.ts';
+import { copyChainHead } from './chain-head.ts';
 
 /**
  * A chain that does not fit is pending: it keeps its decision and is framed first by the next task. While one is pending the shard neither decides nor takes requests, so memory fills and the caller hears of it instead of spans being lost.
@@ -11,6 +12,8 @@ import type { ShardMemory } from '../../shared/trace-table/shard-memory.ts';
 export class ShardOutput {
   pendingRun = 0;
   pendingSpans = 0;
+  /** Bytes of the pending chain's first run that an earlier task framed. */
+  pendingSkip = 0;
   /** Arrival of what is pending, +Infinity when nothing is; holds the watermark. */
   pendingArrival = Number.POSITIVE_INFINITY;
   readonly #kernel: Kernel;
@@ -38,17 +41,35 @@ export class ShardOutput {
     this.#lateSpans = 0;
     this.pendingRun = words[head + header.pendingRun];
     this.pendingSpans = words[head + header.pendingSpans];
+    this.pendingSkip = words[head + header.pendingSkip];
     this.pendingArrival = doubles[headDoubles + headerDoubles.pendingArrival];
   }
 
-  /** Frames what an earlier task left. False when it still does not fit. */
+  /** Frames what an earlier task left. False when it still does not fit: then as much of it as does, since the main thread lent all it had. */
   flushPending(): boolean {
     if (this.pendingRun === 0) return true;
+    if (this.pendingSkip > 0 || this.#kernel.frameBytes(this.pendingRun) > this.#end - this.#at) return this.#flushHead();
     const run = this.pendingRun;
     const arrival = this.pendingArrival;
     this.pendingRun = 0;
     this.pendingArrival = Number.POSITIVE_INFINITY;
     return this.emit(run, this.pendingSpans, arrival);
+  }
+
+  /** The fact rows are free while a chain is framed: copies of run rows may stand there. */
+  #flushHead(): boolean {
+    const { factsAt } = this.#memory.place;
+    const from = { run: this.pendingRun, skip: this.pendingSkip };
+    const head = copyChainHead(this.#memory, from, this.#end - this.#at, factsAt, (runSpansMax * factRow.bytes) / runRow.bytes);
+    if (head.firstRun === 0) return false;
+    this.#at = this.#kernel.frame(head.firstRun, this.#at);
+    this.#spans += head.spans;
+    this.pendingSpans -= head.spans;
+    this.pendingRun = head.rest.run;
+    this.pendingSkip = head.rest.skip;
+    if (this.pendingRun !== 0) return false;
+    this.pendingArrival = Number.POSITIVE_INFINITY;
+    return true;
   }
 
   /** Frames a chain of runs; false when it became pending, or joined what is. */

@@ -111,6 +111,7 @@ export class Shard {
     words[head + header.cursorRun] = cursorRun;
     words[head + header.pendingRun] = pendingRun;
     words[head + header.pendingSpans] = pendingSpans;
+    words[head + header.pendingSkip] = this.output.pendingSkip;
     words[head + header.outputUsed] = usedBytes;
     words[head + header.outputSpans] = spans;
     words[head + header.outputNeeded] = neededBytes;

@@ -32,6 +32,8 @@ export interface SchedulerOptions {
 /** A shard's turn costs about 0.1 ms of handing over, so requests wait this long for company, unless this much is waiting. */
 const turnIntervalMs = 50;
 const inboxBytesMax = 1024 * 1024;
+/** The arena's smallest block: a smaller output is not lent. */
+const outputBytesMin = 64 * 1024;
 /** Crashes in a row after which a shard keeps everything instead of judging (DESIGN: a stated fallback). */
 const crashesMax = 10;
 
@@ -96,6 +98,16 @@ export class ShardScheduler {
     let held = 0;
     for (const { memory } of this.#shards) held += memory.words[memory.head + header.traceCount];
     return held;
+  }
+
+  /** Spans that are decided and wait for output room. */
+  waitingSpans(): number {
+    let spans = 0;
+    for (const { memory } of this.#shards) {
+      const { words, head } = memory;
+      if (words[head + header.pendingRun] !== 0) spans += words[head + header.pendingSpans];
+    }
+    return spans;
   }
 
   /** Whether some shard waits for a trace to come due before it takes more (`block_on_overflow`). */
@@ -200,10 +212,17 @@ export class ShardScheduler {
     );
   }
 
+  /** A block of that size; a smaller one when nothing is under way that could make room: the shard then frames what waits in pieces. */
   #outputFor(shard: ShardState, bytes: number, output: SampledOutput): ArenaBlock | undefined {
     if (shard.output && shard.output.length >= bytes) return shard.output;
     if (shard.output) this.#options.arena.release(shard.output);
-    return output.lend(bytes);
+    const block = output.lend(bytes);
+    if (block || !output.idle) return block;
+    for (let smaller = bytes / 2; smaller >= outputBytesMin; smaller /= 2) {
+      const found = output.lend(smaller);
+      if (found) return found;
+    }
+    return undefined;
   }
 
   #taskFor(shard: ShardState): ShardTask {
@@ -254,13 +273,12 @@ export class ShardScheduler {
     const { words, head } = shard.memory;
     const needed = words[head + header.outputNeeded];
     shard.waitsForBytes = needed;
-    if (shard.output && shard.output.length < needed) {
-      this.#options.arena.release(shard.output);
-      shard.output = undefined;
-    }
-    shard.output ??= this.#options.output.lend(Math.max(this.#options.outputBytes, needed));
-    if (shard.output) this.#run(shard);
-    else this.#wakeAt(this.#options.clock.monotonicMs() + turnIntervalMs);
+    const { output, outputBytes, clock } = this.#options;
+    // A block that is still here was too small for anything: another of its size would be no better.
+    const uselessBytes = shard.output?.length ?? 0;
+    shard.output = this.#outputFor(shard, Math.max(outputBytes, needed), output);
+    if (shard.output && (shard.output.length >= needed || shard.output.length > uselessBytes)) this.#run(shard);
+    else this.#wakeAt(clock.monotonicMs() + turnIntervalMs);
   }
 
   #afterTurn(shard: ShardState): void {

@@ -270,7 +270,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
     const undecided = this.#config.drop_pending_traces_on_shutdown
       ? 0
       : this.account.receivedSpans - this.account.refusedSpans - running.totals.decidedSpans();
-    return { spansLost: undecided + output.lostSpans - lostBefore };
+    return { spansLost: undecided + scheduler.waitingSpans() + output.lostSpans - lostBefore };
   }
 
   async #stop(): Promise<void> {
