@@ -109,6 +109,15 @@ export class PolicyRig {
     return this.policies.decide(facts, this.#states, trace.state, nowMs);
   }
 
+  /** Gate `usetracestate`: all traces as one batch; decisions follow. */
+  judgeBatch(nowMs = 1_700_000_000_000): void {
+    const batch = [...this.#traces.values()].map(({ traceId, spanCount, state }) => ({
+      facts: { traceId, spanCount, sizeBytes: 0, bytes, firstRun: 0 },
+      at: state,
+    }));
+    this.policies.judgeBatch(batch, this.#states, nowMs);
+  }
+
   /** For traces of one request each, oldest first. */
   decideOnIngest(traceId: string, nowMs = 1_700_000_000_000): DecisionResult {
     const trace = this.#traces.get(traceId)!;

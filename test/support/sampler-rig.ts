@@ -42,6 +42,10 @@ export interface SamplerRigOptions {
   readonly capacityMiB?: number;
   readonly clock?: Clock;
   readonly id?: string;
+  readonly otelcolCompatibility?: boolean;
+  readonly featureGates?: readonly string[];
+  /** Told of every payload that the sink accepts. */
+  accepted?(bytes: Uint8Array): void;
   /** The sink's answer; accepted when absent. */
   answer?(payload: TracesPayload): Promise<ConsumeOutcome>;
 }
@@ -75,14 +79,17 @@ export function samplerRig(config: object, options: SamplerRigOptions = {}): Sam
     prng: seededPrng(1),
     arena,
     version: '0.0.0',
-    otelcolCompatibility: false,
-    featureGates: new Set(),
+    otelcolCompatibility: options.otelcolCompatibility ?? false,
+    featureGates: new Set(options.featureGates),
     extension: () => undefined,
   };
   const processor = tailSamplingProcessorType.create(settings, decoded.config, {
     async consume(payload) {
       const outcome = options.answer ? await options.answer(payload) : accepted;
-      if (outcome.kind === 'accepted') kept.push(...decodeSpans(payload.bytes).map(({ span }) => span as unknown as KeptSpan));
+      if (outcome.kind === 'accepted') {
+        kept.push(...decodeSpans(payload.bytes).map(({ span }) => span as unknown as KeptSpan));
+        options.accepted?.(payload.bytes);
+      }
       return outcome;
     },
   });

@@ -101,6 +101,7 @@ export const shardCounters = [
   'decisionRowsForgotten',
   'evictedTraces',
   'evictedSpans',
+  'unparseableTraceStates',
 ] as const;
 
 /** Doubles behind the counters for each policy: votes by verdict in traces, spans and bytes, executions and their milliseconds. */

@@ -9,16 +9,25 @@ import { latency } from './latency.ts';
 import { numericAttribute } from './numeric-attribute.ts';
 import { type OttlSettings, ottlCondition } from './ottl-condition.ts';
 import type { LeafPolicy } from './policy.ts';
-import { probabilistic } from './probabilistic.ts';
+import { probabilistic, probabilisticOverTraceState } from './probabilistic.ts';
 import { rateLimiting } from './rate-limiting.ts';
 import type { RegionCursor } from './shared-region.ts';
 import { spanCount } from './span-count.ts';
 import { statusCode } from './status-code.ts';
 import { stringAttribute } from './string-attribute.ts';
 import { traceFlags } from './trace-flags.ts';
+import type { TraceRandomness } from './trace-randomness.ts';
 import { traceState } from './trace-state.ts';
 
-export function compileLeaf(config: LeafPolicyConfig, region: RegionCursor, ottl: OttlSettings): LeafPolicy {
+export interface LeafSettings {
+  readonly region: RegionCursor;
+  readonly ottl: OttlSettings;
+  /** Gate `usetracestate`. */
+  readonly randomness: TraceRandomness | undefined;
+}
+
+export function compileLeaf(config: LeafPolicyConfig, settings: LeafSettings): LeafPolicy {
+  const { region, ottl, randomness } = settings;
   switch (config.type) {
     case 'always_sample':
       return alwaysSample();
@@ -27,7 +36,7 @@ export function compileLeaf(config: LeafPolicyConfig, region: RegionCursor, ottl
     case 'numeric_attribute':
       return numericAttribute(config);
     case 'probabilistic':
-      return probabilistic(config);
+      return randomness === undefined ? probabilistic(config) : probabilisticOverTraceState(config, randomness);
     case 'status_code':
       return statusCode(config);
     case 'string_attribute':
@@ -35,9 +44,9 @@ export function compileLeaf(config: LeafPolicyConfig, region: RegionCursor, ottl
     case 'boolean_attribute':
       return booleanAttribute(config);
     case 'rate_limiting':
-      return rateLimiting(config, region);
+      return rateLimiting(config, region, randomness);
     case 'bytes_limiting':
-      return bytesLimiting(config, region);
+      return bytesLimiting(config, region, randomness);
     case 'span_count':
       return spanCount(config);
     case 'trace_state':

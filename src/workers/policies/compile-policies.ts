@@ -11,6 +11,7 @@ import { divideRates } from './divide-rates.ts';
 import { drop } from './drop.ts';
 import { LeafNode } from './leaf-node.ts';
 import { Not } from './not.ts';
+import { membersMax } from './otel-trace-state.ts';
 import type { OttlSettings } from './ottl-condition.ts';
 import type { PolicyNode } from './policy.ts';
 import { PolicyCounters } from './policy-counters.ts';
@@ -19,6 +20,9 @@ import { RegionCursor, type SharedRegion } from './shared-region.ts';
 import { SizeFold } from './size-fold.ts';
 import { AttributeFold } from './span-fold.ts';
 import { tokenBucketBytes } from './token-bucket.ts';
+import { TraceRandomness } from './trace-randomness.ts';
+
+export const traceStateGate = 'processor.tailsamplingprocessor.usetracestate';
 
 export interface PolicyContext {
   readonly sampleOnFirstMatch: boolean;
@@ -83,13 +87,16 @@ class PolicyCompiler {
   /** Leaves that only look at spans, by what they look for: two policies that ask the same share one state. */
   readonly #pure = new Map<string, LeafNode>();
   readonly #leaves: LeafNode[] = [];
-
+  readonly #randomness: TraceRandomness | undefined;
   readonly #counters: PolicyCounters;
 
   constructor(region: RegionCursor, context: PolicyContext, policies: number) {
     this.#region = region;
     this.#context = context;
     this.#counters = new PolicyCounters(policies);
+    const { featureGates, otelcolCompatibility } = context;
+    if (featureGates.has(traceStateGate))
+      this.#randomness = new TraceRandomness(otelcolCompatibility ? membersMax.otelcol : membersMax.w3c);
   }
 
   get #ottl(): OttlSettings {
@@ -139,7 +146,7 @@ class PolicyCompiler {
     const key = spends ? '' : JSON.stringify({ ...config, name: '' }, (_key, value) => (typeof value === 'bigint' ? `${value}n` : value));
     const known = this.#pure.get(key);
     if (known !== undefined) return known;
-    const node = new LeafNode(compileLeaf(config, this.#region, this.#ottl));
+    const node = new LeafNode(compileLeaf(config, { region: this.#region, ottl: this.#ottl, randomness: this.#randomness }));
     this.#leaves.push(node);
     if (!spends) this.#pure.set(key, node);
     return node;
@@ -147,6 +154,8 @@ class PolicyCompiler {
 
   /** Lays out the state: settled bits (attribute tests first), sizes, then the leaves' own words. */
   finish(policies: readonly DecidingPolicy[]): CompiledPolicies {
+    const { usesRandomness } = this;
+    if (usesRandomness !== undefined) this.#leaves.push(usesRandomness);
     const tested = this.#leaves.filter((node) => node.leaf.attribute !== undefined);
     const folded = this.#leaves.filter((node) => node.leaf.fold !== undefined);
     const learning = [...tested, ...folded];
@@ -162,6 +171,7 @@ class PolicyCompiler {
       node.place(bit, words);
       words += node.leaf.stateWords;
     });
+    if (usesRandomness !== undefined) this.#randomness!.place(usesRandomness.own);
     if (sizes !== undefined) for (const node of this.#leaves) node.leaf.readsTracesBytes?.(sizes);
     const tests = tested.map((node) => node.leaf.attribute!);
     const slots = new AttributeSlots(tests.map((test) => test.key));
@@ -176,7 +186,14 @@ class PolicyCompiler {
       namesUncreditedComposite: this.#context.otelcolCompatibility,
       clock: this.#context.clock,
       counters: this.#counters,
+      reportsThresholds: this.#randomness !== undefined,
     });
+  }
+
+  /** The leaf that reads randomness, if any other leaf asks for what it finds. */
+  get usesRandomness(): LeafNode | undefined {
+    const isAsked = this.#leaves.some((node) => node.leaf.threshold !== undefined);
+    return this.#randomness !== undefined && isAsked ? new LeafNode(this.#randomness) : undefined;
   }
 }
 

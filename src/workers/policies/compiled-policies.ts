@@ -1,5 +1,6 @@
 /** The seam between the shard task and the policies: all policies of one tail_sampling instance as one fold and one decision. Worker thread. */
 
+import type { BatchTrace } from './batch-limiter.ts';
 import type { TraceFacts } from './policy.ts';
 import type { PolicyCounters } from './policy-counters.ts';
 import type { SpanCursor } from './span-cursor.ts';
@@ -20,7 +21,11 @@ export interface DecisionResult {
   policy: number;
   composite: number;
   subPolicy: number;
+  /** Gate `usetracestate`, when sampled: what kept spans advertise, below 2^56; otherwise `noThreshold`. */
+  threshold: bigint;
 }
+
+export const noThreshold = -1n;
 
 export interface CompiledPolicies {
   /** u32 words of state per trace, all zero at its first span: settled bits first, then sizes, then each leaf's own. */
@@ -41,6 +46,13 @@ export interface CompiledPolicies {
   fold(span: SpanCursor, words: Uint32Array, at: number): void;
   /** Σ ResourceSpansSize of what was folded into the trace (spec 1.5), for `maximum_trace_size_bytes`; 0 unless `needsSizes`. */
   sizeBytes(words: Uint32Array, at: number): number;
+  /** Gate `usetracestate`: sampled traces have a threshold, and limiters cut the due traces as a batch. */
+  readonly reportsThresholds: boolean;
+  /**
+   * Gate `usetracestate`: judges drop policies for all traces that will be decided next and lets limiters cut the others; `decide` of these traces follows,
+   * one by one, in this task. Facts are not reused here.
+   */
+  judgeBatch(batch: readonly BatchTrace[], words: Uint32Array, nowMs: number): void;
   /** Evaluates all policies for one due trace, spec 1.6, and counts votes in the counters. Units: `nowMs` is wall time. */
   decide(trace: TraceFacts, words: Uint32Array, at: number, nowMs: number): DecisionResult;
   /**

@@ -1,5 +1,6 @@
 /** A leaf policy in its place: which settled bit and which state words of a trace are its own. Worker thread. */
 
+import { alwaysThreshold } from './otel-trace-state.ts';
 import type { LeafPolicy, PolicyNode, TraceFacts, Verdict } from './policy.ts';
 
 const unplaced = -1;
@@ -27,5 +28,13 @@ export class LeafNode implements PolicyNode {
 
   lastError(): string {
     return this.leaf.lastError?.() ?? '';
+  }
+
+  threshold(): bigint {
+    return this.leaf.threshold?.() ?? alwaysThreshold;
+  }
+
+  get judgeBatch(): LeafPolicy['judgeBatch'] {
+    return this.leaf.judgeBatch;
   }
 }

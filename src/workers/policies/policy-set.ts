@@ -1,8 +1,10 @@
 /** All compiled policies of one tail_sampling instance: their folds, the combination of their verdicts (spec 1.6, 1.8) and their counters. Worker thread. */
 
 import type { Clock } from '../../shared/clock.ts';
-import { type CompiledPolicies, Decision, type DecisionResult } from './compiled-policies.ts';
+import type { BatchTrace } from './batch-limiter.ts';
+import { type CompiledPolicies, Decision, type DecisionResult, noThreshold } from './compiled-policies.ts';
 import type { Composite } from './composite.ts';
+import { alwaysThreshold } from './otel-trace-state.ts';
 import { type PolicyNode, type TraceFacts, Verdict } from './policy.ts';
 import type { PolicyCounters } from './policy-counters.ts';
 import type { SizeFold } from './size-fold.ts';
@@ -35,7 +37,12 @@ export interface PolicySetParts {
   readonly namesUncreditedComposite: boolean;
   readonly clock: Clock | undefined;
   readonly counters: PolicyCounters;
+  /** Gate `usetracestate`. */
+  readonly reportsThresholds: boolean;
 }
+
+/** What the drop policies said of a trace before its batch was cut. */
+const notDropped = -1;
 
 /** Of so many decisions one is timed and stands for all of them: a look at the clock costs as much as a policy. */
 const decisionsPerTiming = 64;
@@ -46,11 +53,14 @@ export class PolicySet implements CompiledPolicies {
   readonly names: readonly string[];
   readonly subPolicyNames: readonly (readonly string[])[];
   readonly counters: PolicyCounters;
+  readonly reportsThresholds: boolean;
   readonly #parts: PolicySetParts;
   /** Indices of the policies in the order of evaluation: drop policies first. */
   readonly #order: Uint32Array;
   readonly #dropCount: number;
-  readonly #result: DecisionResult = { decision: Decision.pending, policy: -1, composite: -1, subPolicy: -1 };
+  readonly #result: DecisionResult = { decision: Decision.pending, policy: -1, composite: -1, subPolicy: -1, threshold: noThreshold };
+  /** Gate `usetracestate`: the policy that drops a trace of the batch at hand, or `notDropped`; by the place of the trace's state. */
+  readonly #droppedBy = new Map<number, number>();
   #decisions = 0;
 
   constructor(parts: PolicySetParts) {
@@ -61,6 +71,7 @@ export class PolicySet implements CompiledPolicies {
     this.names = policies.map((policy) => policy.name);
     this.subPolicyNames = policies.map((policy) => policy.subPolicyNames);
     this.counters = parts.counters;
+    this.reportsThresholds = parts.reportsThresholds;
     const drops = policies.flatMap((policy, index) => (policy.isDrop ? [index] : []));
     const others = policies.flatMap((policy, index) => (policy.isDrop ? [] : [index]));
     this.#order = Uint32Array.from([...drops, ...others]);
@@ -94,16 +105,33 @@ export class PolicySet implements CompiledPolicies {
   decide(trace: TraceFacts, words: Uint32Array, at: number, nowMs: number): DecisionResult {
     const result = this.#begin(trace, words, at);
     result.decision = Decision.notSampled;
-    for (let turn = 0; turn < this.#order.length; turn++) {
+    const droppedBy = this.reportsThresholds ? this.#droppedBy.get(at) : undefined;
+    if (droppedBy !== undefined && droppedBy !== notDropped) return this.#credit(Decision.dropped, droppedBy);
+    for (let turn = droppedBy === undefined ? 0 : this.#dropCount; turn < this.#order.length; turn++) {
       const policy = this.#order[turn];
       const verdict = this.#vote(policy, trace, words, at, nowMs);
       if (verdict === Verdict.dropped) return this.#credit(Decision.dropped, policy);
       if (verdict !== Verdict.sampled) continue;
       if (result.policy < 0) this.#credit(Decision.sampled, policy);
       this.#noteComposite(policy);
+      if (this.reportsThresholds) this.#noteThreshold(policy);
       if (this.#parts.sampleOnFirstMatch) break;
     }
     return result;
+  }
+
+  judgeBatch(batch: readonly BatchTrace[], words: Uint32Array, nowMs: number): void {
+    this.#droppedBy.clear();
+    const survivors = batch.filter(({ facts, at }) => {
+      facts.sizeBytes = this.sizeBytes(words, at);
+      const drops = this.#order.subarray(0, this.#dropCount);
+      const droppedBy = drops.find((policy) => this.#vote(policy, facts, words, at, nowMs) === Verdict.dropped) ?? notDropped;
+      this.#droppedBy.set(at, droppedBy);
+      return droppedBy === notDropped;
+    });
+    for (const policy of this.#order.subarray(this.#dropCount)) {
+      this.#parts.policies[policy].node.judgeBatch?.(survivors, words, nowMs);
+    }
   }
 
   decideOnIngest(trace: TraceFacts, words: Uint32Array, at: number, nowMs: number): DecisionResult {
@@ -119,6 +147,7 @@ export class PolicySet implements CompiledPolicies {
       else if (verdict === Verdict.sampled) {
         this.#credit(Decision.sampled, policy);
         this.#noteComposite(policy);
+        if (this.reportsThresholds) this.#noteThreshold(policy);
         return result;
       }
     }
@@ -139,6 +168,7 @@ export class PolicySet implements CompiledPolicies {
     result.policy = -1;
     result.composite = -1;
     result.subPolicy = -1;
+    if (this.reportsThresholds) result.threshold = noThreshold;
     return result;
   }
 
@@ -158,6 +188,13 @@ export class PolicySet implements CompiledPolicies {
     this.#result.decision = decision;
     this.#result.policy = policy;
     return this.#result;
+  }
+
+  /** The smallest of all that sampled. */
+  #noteThreshold(policy: number): void {
+    const threshold = this.#parts.policies[policy].node.threshold?.() ?? alwaysThreshold;
+    const result = this.#result;
+    if (result.threshold === noThreshold || threshold < result.threshold) result.threshold = threshold;
   }
 
   #noteComposite(policy: number): void {

@@ -1,6 +1,7 @@
 /** What a policy is: a fold over the spans of a trace at arrival, and a reading of its state at decision time. Worker thread (or main, inline). */
 
 import type { AttributeSlots } from './attribute-slots.ts';
+import type { BatchTrace } from './batch-limiter.ts';
 import type { SizeFold } from './size-fold.ts';
 import type { SpanCursor } from './span-cursor.ts';
 
@@ -46,6 +47,10 @@ export interface LeafPolicy {
   readsTracesBytes?(sizes: SizeFold): void;
   /** Text of the last error verdict, for one log line. */
   lastError?(): string;
+  /** Gate `usetracestate`: the threshold behind the last sampled verdict; absent means that the leaf sampled without one. */
+  threshold?(): bigint;
+  /** Gate `usetracestate`: sees all due traces that may reach it, before the first is read. */
+  judgeBatch?(batch: readonly BatchTrace[], words: Uint32Array, nowMs: number): void;
 }
 
 /** A policy as the decision sees it: a leaf, or a combination of others. `at` is where the trace's state begins. */
@@ -53,6 +58,10 @@ export interface PolicyNode {
   evaluate(trace: TraceFacts, words: Uint32Array, at: number, nowMs: number): Verdict;
   /** Text of the last error verdict. */
   lastError(): string;
+  /** As a leaf's. */
+  threshold?(): bigint;
+  /** As a leaf's; absent where no limiter asks for it. */
+  readonly judgeBatch?: LeafPolicy['judgeBatch'];
 }
 
 /** The reading of a leaf that is sampled exactly when a span has settled it. */

@@ -1,6 +1,8 @@
 /** The `probabilistic` policy: samples a share of trace ids, bit for bit those that the Collector samples. Worker thread. */
 
+import { thresholdOfPercentage } from './otel-trace-state.ts';
 import { type LeafPolicy, Verdict } from './policy.ts';
+import type { TraceRandomness } from './trace-randomness.ts';
 
 const uint64Max = (1n << 64n) - 1n;
 const defaultHashSalt = 'default-hash-seed';
@@ -70,8 +72,27 @@ function shiftRightHalfEven(value: bigint, by: bigint): bigint {
   return rest > half || (rest === half && (quotient & 1n) === 1n) ? quotient + 1n : quotient;
 }
 
+interface ProbabilisticConfig {
+  readonly hashSalt: string;
+  readonly samplingPercentage: number;
+}
+
+/** Gate `usetracestate`: a trace whose spans carry `rv` or `th` is sampled iff its randomness reaches the threshold; the salt then means nothing. */
+export function probabilisticOverTraceState(config: ProbabilisticConfig, randomness: TraceRandomness): LeafPolicy {
+  const byId = probabilistic(config);
+  const threshold = thresholdOfPercentage(config.samplingPercentage);
+  return {
+    stateWords: 0,
+    read(settled, trace, words, at, nowMs) {
+      if (!randomness.hasSamplingInfo(words, at)) return byId.read(settled, trace, words, at, nowMs);
+      return threshold <= randomness.of(trace, words, at) ? Verdict.sampled : Verdict.notSampled;
+    },
+    threshold: () => threshold,
+  };
+}
+
 /** Sampled iff FNV-1a-64(salt ‖ trace id) ≤ T. The salt is hashed once, here. */
-export function probabilistic(config: { readonly hashSalt: string; readonly samplingPercentage: number }): LeafPolicy {
+export function probabilistic(config: ProbabilisticConfig): LeafPolicy {
   const salt = new TextEncoder().encode(config.hashSalt === '' ? defaultHashSalt : config.hashSalt);
   fnv64(basisHigh, basisLow, salt, 0, salt.length);
   const saltedHigh = hashHigh;

@@ -46,6 +46,19 @@ export class TokenBucket {
     return allowed;
   }
 
+  /** Takes as many of the tokens that are there as `choose` wants, at most all of them. */
+  takeSome(nowMs: number, choose: (tokens: number) => number): void {
+    this.#lock.acquire();
+    const tokens = this.#available(nowMs);
+    const taken = choose(tokens);
+    if (taken > 0) {
+      this.#words[startedWord] = 1;
+      this.#words[tokensWord] = tokens - taken;
+      this.#words[refilledWord] = nowMs;
+    }
+    this.#lock.release();
+  }
+
   /** Tokens there at `nowMs`, taking none. */
   available(nowMs: number): number {
     this.#lock.acquire();

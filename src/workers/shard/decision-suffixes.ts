@@ -28,6 +28,12 @@ export class DecisionSuffixes {
     this.#withTrigger = withTrigger;
   }
 
+  /** The longest text with its keys and lengths. */
+  get bytesMax(): number {
+    const { names, subPolicyNames } = this.#policies;
+    return 256 + Math.max(0, ...[...names, ...subPolicyNames.flat()].map((name) => Buffer.byteLength(name))) * 2;
+  }
+
   /** Marks every run of the chain. */
   mark(firstRun: number, decision: DecisionMark): void {
     const position = this.#positionOf(decision);

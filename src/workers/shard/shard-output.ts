@@ -5,6 +5,7 @@ import { factRow, runRow, runSpansMax } from '../../shared/arena/rows.ts';
 import type { Kernel } from '../../shared/kernel.ts';
 import type { ShardMemory } from '../../shared/trace-table/shard-memory.ts';
 import { copyChainHead } from './chain-head.ts';
+import { TraceStateFramer } from './trace-state-framer.ts';
 
 /**
  * A chain that does not fit is pending: it keeps its decision and is framed first by the next task. While one is pending the shard neither decides nor takes requests, so memory fills and the caller hears of it instead of spans being lost.
@@ -18,6 +19,9 @@ export class ShardOutput {
   pendingArrival = Number.POSITIVE_INFINITY;
   readonly #kernel: Kernel;
   readonly #memory: ShardMemory;
+  /** Gate `usetracestate`. */
+  readonly #framer: TraceStateFramer | undefined;
+  #requiredBytes = 0;
   #at = 0;
   #end = 0;
   #start = 0;
@@ -26,9 +30,24 @@ export class ShardOutput {
   #lateLast = 0;
   #lateSpans = 0;
 
-  constructor(kernel: Kernel, memory: ShardMemory) {
+  constructor(kernel: Kernel, memory: ShardMemory, framer: TraceStateFramer | undefined) {
     this.#kernel = kernel;
     this.#memory = memory;
+    this.#framer = framer;
+  }
+
+  /** Whether nothing can be decided before the next task: something is pending, or waits for more room. */
+  get isFull(): boolean {
+    return this.pendingRun !== 0 || this.#requiredBytes > 0;
+  }
+
+  get roomBytes(): number {
+    return this.#end - this.#at;
+  }
+
+  /** Asks for a task with so much room; the output is full until then. */
+  require(bytes: number): void {
+    this.#requiredBytes = bytes;
   }
 
   /** Lends [at, at + length) for the task that begins. */
@@ -37,6 +56,8 @@ export class ShardOutput {
     this.#start = this.#at = at;
     this.#end = at + length;
     this.#spans = 0;
+    this.#requiredBytes = 0;
+    if (this.#framer) this.#framer.unparseable = 0;
     this.#lateFirst = 0;
     this.#lateSpans = 0;
     this.pendingRun = words[head + header.pendingRun];
@@ -75,16 +96,30 @@ export class ShardOutput {
   /** Frames a chain of runs; false when it became pending, or joined what is. */
   emit(firstRun: number, spans: number, arrivalMs: number): boolean {
     if (this.pendingRun !== 0) return this.#join(firstRun, spans, arrivalMs);
-    const needed = this.#kernel.frameBytes(firstRun);
-    if (needed > this.#end - this.#at) {
-      this.pendingRun = firstRun;
-      this.pendingSpans = spans;
-      this.pendingArrival = arrivalMs;
-      return false;
-    }
+    if (this.#kernel.frameBytes(firstRun) > this.roomBytes) return this.#hold(firstRun, spans, arrivalMs);
     this.#at = this.#kernel.frame(firstRun, this.#at);
     this.#spans += spans;
     return true;
+  }
+
+  /**
+   * The same with `threshold` written into each span's tracestate. The caller has made room, because what becomes pending keeps its bytes as they are:
+   * a threshold has no place to wait.
+   */
+  emitWithThreshold(firstRun: number, spans: number, arrivalMs: number, threshold: bigint): boolean {
+    if (this.pendingRun !== 0) return this.#join(firstRun, spans, arrivalMs);
+    const needed = TraceStateFramer.bytesMax(this.#kernel.frameBytes(firstRun), spans);
+    if (needed > this.roomBytes || !this.#framer) return this.#hold(firstRun, spans, arrivalMs);
+    this.#at = this.#framer.frame(firstRun, this.#at, threshold);
+    this.#spans += spans;
+    return true;
+  }
+
+  #hold(firstRun: number, spans: number, arrivalMs: number): false {
+    this.pendingRun = firstRun;
+    this.pendingSpans = spans;
+    this.pendingArrival = arrivalMs;
+    return false;
   }
 
   #join(firstRun: number, spans: number, arrivalMs: number): false {
@@ -118,7 +153,7 @@ export class ShardOutput {
 
   /** What the task leaves, for the shard to commit. */
   result(): OutputResult {
-    const neededBytes = this.pendingRun === 0 ? 0 : this.#kernel.frameBytes(this.pendingRun);
+    const neededBytes = this.pendingRun === 0 ? this.#requiredBytes : this.#kernel.frameBytes(this.pendingRun);
     return {
       pendingRun: this.pendingRun,
       pendingSpans: this.pendingSpans,
@@ -126,6 +161,7 @@ export class ShardOutput {
       usedBytes: this.#at - this.#start,
       spans: this.#spans,
       neededBytes,
+      unparseableTraceStates: this.#framer?.unparseable ?? 0,
     };
   }
 }
@@ -136,6 +172,8 @@ export interface OutputResult {
   readonly pendingArrival: number;
   readonly usedBytes: number;
   readonly spans: number;
-  /** Room that the pending chain needs; 0 when nothing is pending. */
+  /** Room that the pending chain, or the next decision, needs; 0 when nothing waits for room. */
   readonly neededBytes: number;
+  /** Gate `usetracestate`: kept spans that could get no threshold. */
+  readonly unparseableTraceStates: number;
 }

@@ -1,21 +1,32 @@
 /** One shard's turn: takes new requests into its table, decides what is due, frames what is sampled. Whichever thread runs the shard. */
 
-import { countDoubles, header, headerDoubles, requestBlock, traceRow } from '../../shared/arena/region-layout.ts';
+import { countDoubles, header, headerDoubles, requestBlock, type ShardCounter, traceRow } from '../../shared/arena/region-layout.ts';
 import { factBits, factRow, runRow, runSpansMax, scopeRow } from '../../shared/arena/rows.ts';
 import type { Kernel } from '../../shared/kernel.ts';
 import { type ShardMemory, shardMemory } from '../../shared/trace-table/shard-memory.ts';
 import { decidedReference, findReference, insertReference, readTraceId, removeReference } from '../../shared/trace-table/trace-index.ts';
 import { appendRoot, freeTraceRow, takeTraceRow, traceAt } from '../../shared/trace-table/trace-rows.ts';
 import { type CompiledPolicies, Trigger } from '../policies/compiled-policies.ts';
+import { membersMax } from '../policies/otel-trace-state.ts';
 import type { SpanCursor } from '../policies/span-cursor.ts';
+import { dueRows, planBatch, triggerOf } from './due-batch.ts';
 import { counterIndex, ShardColumns } from './shard-columns.ts';
 import { ShardOutput } from './shard-output.ts';
 import type { ShardSettings, ShardTask } from './shard-settings.ts';
 import { ShardTaskStatus } from './shard-settings.ts';
+import { ThresholdRoom } from './threshold-room.ts';
 import { TraceSettler } from './trace-settler.ts';
+import { TraceStateFramer } from './trace-state-framer.ts';
 
 /** Bytes of requests that one task takes, so that a backlog is worked off in steps of a few milliseconds. */
 const intakeBytesMax = 4 * 1024 * 1024;
+
+/** What a decision counts as beside its outcome. */
+const triggerCounters: Partial<Record<Trigger, ShardCounter>> = {
+  [Trigger.root]: 'decisionsByRoot',
+  [Trigger.drain]: 'drainedTraces',
+  [Trigger.early]: 'earlyDecisions',
+};
 
 /** Which shard a trace belongs to: mixed apart from the bits that the index uses. */
 export function shardOfHash(hash: number, shards: number): number {
@@ -37,6 +48,7 @@ export class Shard {
   readonly #kernel: Kernel;
   readonly #policies: CompiledPolicies;
   readonly #settler: TraceSettler;
+  readonly #room: ThresholdRoom;
   /** Rows of traces whose fragment in the resource at hand awaits its verdict; span-ingest only. */
   readonly #fragments: number[] = [];
   readonly #id = { word0: 0, word1: 0, word2: 0, word3: 0 };
@@ -51,12 +63,16 @@ export class Shard {
     this.settings = settings;
     this.index = index;
     this.stride = traceRow.words + policies.stateWords + (policies.stateWords & 1);
-    this.output = new ShardOutput(kernel, this.memory);
+    const framer = policies.reportsThresholds
+      ? new TraceStateFramer(this.memory, settings.otelcolCompatibility ? membersMax.otelcol : membersMax.w3c)
+      : undefined;
+    this.output = new ShardOutput(kernel, this.memory, framer);
     this.#kernel = kernel;
     this.#policies = policies;
     this.columns = new ShardColumns(this.memory, settings.policies.length);
     const { memory: views, output, counts, stride } = this;
     this.#settler = new TraceSettler({ memory: views, settings, policies, output, counts, stride });
+    this.#room = new ThresholdRoom({ memory: views, kernel, output, stride, markBytesMax: this.#settler.markBytesMax });
     this.#span = { bytes: this.memory.bytes, words: this.memory.words, fact: 0, scopeRow: 0, resourceRow: 0 };
   }
 
@@ -67,9 +83,9 @@ export class Shard {
       do {
         this.#blocked = false;
         status = this.#takeRequests();
-      } while (this.#decideDue(task) && this.#blocked && this.output.pendingRun === 0);
+      } while (this.#decideDue(task) && this.#blocked && !this.output.isFull);
     }
-    if (this.output.pendingRun !== 0) status = ShardTaskStatus.outputFull;
+    if (this.output.isFull) status = ShardTaskStatus.outputFull;
     this.#commit();
     return status;
   }
@@ -101,7 +117,8 @@ export class Shard {
     const watermark = Math.min(arrival, this.output.pendingArrival);
     const nextDue = Math.min(arrival + this.settings.decisionWaitMs, this.#rootDue());
     this.policyError = this.#policies.counters.lastError;
-    const { pendingRun, pendingSpans, pendingArrival, usedBytes, spans, neededBytes } = this.output.result();
+    const { pendingRun, pendingSpans, pendingArrival, usedBytes, spans, neededBytes, unparseableTraceStates } = this.output.result();
+    this.counts[counterIndex.unparseableTraceStates] += unparseableTraceStates;
     this.counts[counterIndex.decisionRowsForgotten] += this.#settler.decisions.forgotten;
     this.#settler.decisions.forgotten = 0;
     const bank = this.columns.stage(this.counts, this.#policies.counters);
@@ -153,18 +170,15 @@ export class Shard {
     const { words, doubles } = this.memory;
     const arrivalMs = doubles[(block + requestBlock.receivedMs) / 8];
     const runs = words[(block + requestBlock.runs) / 4];
-    const { shards } = this.settings;
     this.#policies.beginRequest();
     let resource = 0;
     for (let run = from; run < to; run++) {
       const at = runs + run * runRow.bytes;
+      const before = resource;
       if (this.settings.spanIngest) resource = this.#nextResource(at, resource);
-      if (shards > 1 && shardOfHash(words[(at + runRow.hash) / 4], shards) !== this.index) continue;
-      if (!this.#takeRun(at, arrivalMs)) {
-        this.#cursorRun = run;
-        this.output.flushLate(arrivalMs);
-        return false;
-      }
+      if (resource !== before && !this.#hasRoomForResource(at, runs + to * runRow.bytes)) return this.#stopAt(run, arrivalMs);
+      if (!this.#isOurs(words[(at + runRow.hash) / 4])) continue;
+      if (!this.#takeRun(at, arrivalMs)) return this.#stopAt(run, arrivalMs);
     }
     if (this.settings.spanIngest) this.#judgeFragments();
     if (!this.output.flushLate(arrivalMs)) {
@@ -172,6 +186,22 @@ export class Shard {
       return false;
     }
     return true;
+  }
+
+  /** Another worker may go on from here, and it does not know which fragments are open. */
+  #stopAt(run: number, arrivalMs: number): false {
+    this.#cursorRun = run;
+    this.#judgeFragments();
+    this.output.flushLate(arrivalMs);
+    return false;
+  }
+
+  #isOurs(hash: number): boolean {
+    return this.settings.shards === 1 || shardOfHash(hash, this.settings.shards) === this.index;
+  }
+
+  #hasRoomForResource(run: number, end: number): boolean {
+    return !this.#policies.reportsThresholds || this.#room.hasForResource(run, end, (hash) => this.#isOurs(hash));
   }
 
   #takeRun(run: number, arrivalMs: number): boolean {
@@ -248,7 +278,7 @@ export class Shard {
   #makeRoom(): boolean {
     switch (this.settings.overflow) {
       case 'early':
-        return this.#decideOldest(Trigger.early);
+        return this.#decideOldest();
       case 'block':
         this.#blocked = true;
         return false;
@@ -311,6 +341,7 @@ export class Shard {
 
   /** Whether anything was decided. */
   #decideDue(task: ShardTask): boolean {
+    if (this.#policies.reportsThresholds && !this.settings.spanIngest) return this.#decideBatch(task);
     const { words, head, doubles } = this.memory;
     let decided = false;
     const dueBefore = task.drain ? Number.POSITIVE_INFINITY : task.nowMs - this.settings.decisionWaitMs;
@@ -319,17 +350,35 @@ export class Shard {
       if (oldest === 0) break;
       const arrival = doubles[(traceAt(this.memory, this.stride, oldest - 1) + traceRow.arrival) / 2];
       if (this.#rootDue() <= Math.min(task.nowMs, arrival + this.settings.decisionWaitMs)) {
-        this.#settler.decide(words[head + header.rootHead] - 1, Trigger.root);
-        this.counts[counterIndex.decisionsByRoot]++;
+        this.#decide(words[head + header.rootHead] - 1, Trigger.root);
       } else if (arrival <= dueBefore) {
-        this.#settler.decide(oldest - 1, task.drain ? Trigger.drain : Trigger.wait);
-        if (task.drain) this.counts[counterIndex.drainedTraces]++;
+        this.#decide(oldest - 1, task.drain ? Trigger.drain : Trigger.wait);
       } else if (arrival <= task.earlyBeforeMs) {
-        this.#decideOldest(Trigger.early);
+        this.#decide(oldest - 1, Trigger.early);
       } else break;
       decided = true;
     }
     return decided;
+  }
+
+  #decide(row: number, trigger: Trigger): void {
+    const counter = triggerCounters[trigger];
+    if (counter !== undefined) this.counts[counterIndex[counter]]++;
+    this.#settler.decide(row, trigger);
+  }
+
+  /** Gate `usetracestate`: limiters choose among all that is due, and what is sampled is rewritten while it is framed. */
+  #decideBatch(task: ShardTask): boolean {
+    if (this.output.isFull) return false;
+    const { memory, stride, settings } = this;
+    const rows = dueRows(memory, stride, task, settings.decisionWaitMs);
+    const sizes = rows.map((row) => this.#room.bytesOf(row));
+    const { count, requireBytes } = planBatch(sizes, this.output.roomBytes);
+    const batch = rows.slice(0, count);
+    if (count > 0) this.#settler.judgeBatch(batch);
+    for (const row of batch) this.#decide(row, triggerOf(memory, stride, row, task, settings.decisionWaitMs));
+    if (requireBytes > 0) this.output.require(requireBytes);
+    return count > 0;
   }
 
   #rootDue(): number {
@@ -340,11 +389,12 @@ export class Shard {
   }
 
   /** Decides the oldest trace on what is there. False when nothing can be decided because output waits for room. */
-  #decideOldest(trigger: Trigger): boolean {
+  #decideOldest(): boolean {
     const oldest = this.memory.words[this.memory.head + header.arrivalHead];
-    if (oldest === 0 || this.output.pendingRun !== 0) return false;
-    this.counts[counterIndex.earlyDecisions]++;
-    this.#settler.decide(oldest - 1, trigger);
+    if (oldest === 0 || this.output.isFull) return false;
+    if (this.#policies.reportsThresholds && !this.#room.hasForTrace(oldest - 1)) return false;
+    if (this.#policies.reportsThresholds) this.#settler.judgeBatch([oldest - 1]);
+    this.#decide(oldest - 1, Trigger.early);
     return true;
   }
 }

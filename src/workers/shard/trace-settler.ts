@@ -6,7 +6,7 @@ import { cacheAt } from '../../shared/trace-table/decision-rows.ts';
 import type { ShardMemory } from '../../shared/trace-table/shard-memory.ts';
 import { decidedReference } from '../../shared/trace-table/trace-index.ts';
 import { freeTraceRow, traceAt } from '../../shared/trace-table/trace-rows.ts';
-import { type CompiledPolicies, Decision, type DecisionResult, Trigger } from '../policies/compiled-policies.ts';
+import { type CompiledPolicies, Decision, type DecisionResult, noThreshold, Trigger } from '../policies/compiled-policies.ts';
 import type { TraceFacts } from '../policies/policy.ts';
 import { DecisionMemory } from './decision-memory.ts';
 import { DecisionSuffixes } from './decision-suffixes.ts';
@@ -15,7 +15,7 @@ import type { ShardOutput } from './shard-output.ts';
 import type { ShardSettings } from './shard-settings.ts';
 
 /** What a trace is decided by without asking the policies: above the size limit, or undecided at the end of span-ingest. */
-const noPolicy: DecisionResult = { decision: Decision.notSampled, policy: -1, composite: -1, subPolicy: -1 };
+const noPolicy: DecisionResult = { decision: Decision.notSampled, policy: -1, composite: -1, subPolicy: -1, threshold: noThreshold };
 
 export interface TraceSettlerParts {
   readonly memory: ShardMemory;
@@ -30,6 +30,8 @@ export interface TraceSettlerParts {
 
 export class TraceSettler {
   readonly decisions: DecisionMemory;
+  /** What is said of a decision in a scope has at most so many bytes. */
+  readonly markBytesMax: number;
   readonly #parts: TraceSettlerParts;
   readonly #facts: TraceFacts;
   readonly #suffixes: DecisionSuffixes | undefined;
@@ -43,6 +45,7 @@ export class TraceSettler {
     this.decisions = new DecisionMemory(memory, settings);
     this.#facts = { traceId: 0, spanCount: 0, sizeBytes: 0, bytes: memory.bytes, firstRun: 0 };
     this.#suffixes = settings.record === 'off' ? undefined : new DecisionSuffixes(memory, policies, settings.record === 'full');
+    this.markBytesMax = this.#suffixes?.bytesMax ?? 0;
   }
 
   /** A task begins. Units: `nowMs` monotonic, `wallMs` wall time. */
@@ -50,6 +53,16 @@ export class TraceSettler {
     this.#epoch = epoch;
     this.#nowMs = nowMs;
     this.#wallMs = wallMs;
+  }
+
+  /** Gate `usetracestate`: the traces that are decided next, one by one; drop policies are judged and limiters cut them as a batch. */
+  judgeBatch(rows: readonly number[]): void {
+    const { memory, stride, policies } = this.#parts;
+    const batch = rows.map((row) => {
+      const at = traceAt(memory, stride, row);
+      return { facts: { ...this.#readFacts(at) }, at: at + traceRow.words };
+    });
+    policies.judgeBatch(batch, memory.words, this.#wallMs);
   }
 
   /** Decides a due trace. */
@@ -148,7 +161,8 @@ export class TraceSettler {
     this.decisions.remember(row, at, result, { trigger, epoch: this.#epoch, tick: Math.floor(this.#nowMs / 100) }, worthIt);
     if (result.decision !== Decision.sampled) return;
     this.#suffixes?.mark(firstRun, { ...result, trigger, isLate: false });
-    output.emit(firstRun, words[at + traceRow.spanCount], arrivalMs);
+    if (result.threshold === noThreshold) output.emit(firstRun, words[at + traceRow.spanCount], arrivalMs);
+    else output.emitWithThreshold(firstRun, words[at + traceRow.spanCount], arrivalMs, result.threshold);
   }
 
   #countAge(histogram: number, seconds: number): void {

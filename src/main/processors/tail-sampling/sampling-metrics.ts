@@ -92,6 +92,7 @@ function observeGlobal(observe: Observe, totals: SamplerTotals): void {
   observe(`${prefix}sampling_traces_on_memory`, {}, () => totals.tracesHeld());
   observe(`${prefix}sampling_trace_dropped_too_early`, {}, () => totals.get('evictedTraces'));
   observe(`${prefix}traces_dropped_too_large`, {}, () => totals.get('tooLargeTraces'));
+  observe(`${prefix}count_spans_with_unparseable_tracestate`, {}, () => totals.get('unparseableTraceStates'));
   observe(`${prefix}global_count_traces_sampled`, { sampled: 'true', decision: 'sampled' }, () => totals.get('tracesSampled'));
   observe(`${prefix}global_count_traces_sampled`, { sampled: 'false', decision: 'not_sampled' }, () => totals.get('tracesNotSampled'));
   observe(`${prefix}global_count_traces_sampled`, { sampled: 'false', decision: 'dropped' }, () => totals.get('tracesDropped'));

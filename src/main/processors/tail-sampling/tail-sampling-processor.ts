@@ -1,7 +1,7 @@
 /** The `tail_sampling` processor: holds each trace for the decision wait and hands on what the policies sample. Main thread; judging is in workers. */
 
 import { serialize } from 'node:v8';
-import { compilePolicies, sharedRegionBytes } from '../../../workers/policies/compile-policies.ts';
+import { compilePolicies, sharedRegionBytes, traceStateGate } from '../../../workers/policies/compile-policies.ts';
 import type { ShardSettings } from '../../../workers/shard/shard-settings.ts';
 import type { ArenaBlock } from '../../arena/arena.ts';
 import {
@@ -147,6 +147,12 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
   async #start(): Promise<void> {
     const { arena, clock, logger, featureGates, otelcolCompatibility } = this.#settings;
     const config = this.#config;
+    if (config.sample_on_first_match && featureGates.has(traceStateGate)) {
+      logger.warn(
+        {},
+        'sample_on_first_match leaves policies unasked, so the thresholds written into tracestate may be stricter than all policies together',
+      );
+    }
     const shards = shardsOf(config);
     const context = { sampleOnFirstMatch: config.sample_on_first_match, otelcolCompatibility, featureGates, shards, shardIndex: 0 };
     const bytesGate = featureGates.has('processor.tailsamplingprocessor.metricstatcountbytessampled');
@@ -228,7 +234,8 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
         otherRecordsMax: plan.otherRecordsMax,
         needsSizes,
         record: this.#record(),
-        spanIngest: config.sampling_strategy === 'span-ingest',
+        // A drop policy can only be judged on the whole trace: with one, ingest waits for the deadline, where the Collector would never sample.
+        spanIngest: config.sampling_strategy === 'span-ingest' && (compatible || !config.policies.some(({ type }) => type === 'drop')),
         sampleOnFirstMatch: config.sample_on_first_match,
         otelcolCompatibility: this.#settings.otelcolCompatibility,
         featureGates: [...this.#settings.featureGates],
