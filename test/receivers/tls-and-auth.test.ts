@@ -90,6 +90,43 @@ t.test('HTTP serves over TLS, with and without client certificates', async (t) =
   t.equal(await httpsPost(open.httpPort), 200, 'texts instead of files');
 });
 
+t.test('HTTP speaks HTTP/2 to clients that offer it, over TLS', async (t) => {
+  const token = await extension(t, bearerTokenAuthExtensionType, { token: 'secret' });
+  const http = { tls: certificate, auth: { authenticator: 'token' }, include_metadata: true, max_request_body_size: 100_000 };
+  const rig = await start(t, { http }, { extensions: { token } });
+  const client = new RawClient(rig.httpPort, { ca: pem('ca.pem') }, 'https');
+  t.teardown(() => client.close());
+  const headers = { ':path': '/v1/traces', 'content-type': 'application/x-protobuf', authorization: 'Bearer secret' };
+  const answers = await Promise.all(Array.from({ length: 20 }, () => client.call([small], headers)));
+  t.ok(answers.every(({ httpStatus, body }) => httpStatus === 200 && body.length === 0));
+  t.equal(client.session.alpnProtocol, 'h2');
+  t.equal(rig.seen.length, 20);
+  t.ok(rig.seen.every(({ bytes }) => bytes.equals(small)));
+  t.same(rig.seen[0]!.metadata?.get('authorization'), ['Bearer secret']);
+  t.match(rig.seen[0]!.metadata?.get('host')?.[0], /^127\.0\.0\.1:/);
+  t.notOk([...rig.seen[0]!.metadata!.keys()].some((name) => name.startsWith(':')));
+  t.equal((await client.call([small], { ...headers, authorization: 'Bearer wrong' })).httpStatus, 401);
+  t.equal((await client.call([], { ...headers, ':method': 'GET' })).httpStatus, 405);
+  const huge = Buffer.alloc(3 << 20);
+  t.equal((await client.call([huge], headers)).httpStatus, 400, 'too large, without its length announced');
+  t.equal((await client.call([small], headers)).httpStatus, 200, 'the connection goes on');
+  const cut = client.open(headers);
+  cut.write(small.subarray(0, 10));
+  await new Promise<void>((resolve) => {
+    cut.on('close', () => resolve());
+    cut.close(8);
+  });
+  let release: () => void = () => {};
+  rig.answer = () => new Promise((resolve) => (release = () => resolve({ kind: 'accepted' })));
+  const last = client.call([small], headers);
+  await until('the last request', () => rig.seen.length === 22);
+  const drained = rig.receiver.drain(rig.settings.clock.monotonicMs() + 10_000);
+  await until('the end of the session', () => client.session.closed);
+  release();
+  t.equal((await last).httpStatus, 200, 'what was begun is answered');
+  await drained;
+});
+
 t.test('versions and suites are kept to', async (t) => {
   const limits = { max_version: '1.2', cipher_suites: ['TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256'] };
   const rig = await start(t, { http: { tls: { ...certificate, ...limits } }, grpc: { tls: { ...certificate, min_version: '1.3' } } });

@@ -2,6 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { RequestMetadata } from '../../pipeline/component.ts';
 import { type ConsumeOutcome, GrpcStatus, type RejectedSpans } from '../../pipeline/consume-outcome.ts';
 import type { ServerAuthenticator } from '../../pipeline/server-authenticator.ts';
@@ -239,10 +240,13 @@ export class HttpExchange implements Upload {
     const response = this.#response;
     if (response.destroyed || response.headersSent) return;
     const bytesLeft = this.#request.complete ? 0 : bodyBytesAnnounced(this.#request);
-    if (bytesLeft > keptAliveBytesMax || this.#host.isDraining()) response.setHeader('Connection', 'close');
+    // HTTP/2 has no such header: its streams end alone.
+    const endsConnection = bytesLeft > keptAliveBytesMax || this.#host.isDraining();
+    if (endsConnection && !isHttp2(this.#request)) response.setHeader('Connection', 'close');
     response.writeHead(httpStatus, { 'Content-Type': contentType, 'Content-Length': body.length });
     response.end(body);
-    if (bytesLeft > 0) discardRest(this.#request);
+    if (isHttp2(this.#request)) stopStream(this.#request);
+    else if (bytesLeft > 0) discardRest(this.#request);
   }
 
   #closed(): void {
@@ -259,9 +263,27 @@ export class HttpExchange implements Upload {
   }
 }
 
+type Http2Request = IncomingMessage & { readonly stream: ServerHttp2Stream };
+
+function isHttp2(request: IncomingMessage): request is Http2Request {
+  return request.httpVersionMajor === 2;
+}
+
+/** Once the answer is out, a client that is still sending is told to stop, without an error. Source: RFC 9113, section 8.1. */
+function stopStream({ stream }: Http2Request): void {
+  if (stream.readableEnded) return;
+  const stop = () => {
+    if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+  };
+  if (stream.writableFinished) stop();
+  else stream.once('finish', stop);
+}
+
 /** Infinity for a chunked body. */
 function bodyBytesAnnounced(request: IncomingMessage): number {
-  return request.headers['transfer-encoding'] === undefined ? Number(request.headers['content-length'] ?? 0) : Number.POSITIVE_INFINITY;
+  const { headers } = request;
+  if (headers['content-length'] !== undefined) return Number(headers['content-length']);
+  return headers['transfer-encoding'] === undefined && !isHttp2(request) ? 0 : Number.POSITIVE_INFINITY;
 }
 
 function discardRest(request: IncomingMessage): void {
@@ -286,6 +308,11 @@ function mediaTypeOf(contentType: string | undefined): string {
 
 function metadataOf(request: IncomingMessage): Map<string, readonly string[]> {
   const metadata = new Map<string, readonly string[]>();
-  for (const [name, values] of Object.entries(request.headersDistinct)) if (values !== undefined) metadata.set(name, values);
+  // HTTP/2 requests have no headersDistinct; their pseudo-headers are no metadata.
+  for (const [name, values] of Object.entries(request.headersDistinct ?? request.headers)) {
+    if (values !== undefined && !name.startsWith(':')) metadata.set(name, typeof values === 'string' ? [values] : values);
+  }
+  const authority = request.headers[':authority'];
+  if (typeof authority === 'string' && !metadata.has('host')) metadata.set('host', [authority]);
   return metadata;
 }

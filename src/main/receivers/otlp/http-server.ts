@@ -1,7 +1,6 @@
 /** OTLP/HTTP on node:http: listener, time limits, graceful end. Main thread. */
 
 import http from 'node:http';
-import https from 'node:https';
 import type { Clock } from '../../../shared/clock.ts';
 import type { ServerAuthenticator } from '../../pipeline/server-authenticator.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -11,6 +10,7 @@ import { serverTlsOptions, TlsReloader } from '../../transport/tls.ts';
 import { compressionAlgorithms, type HttpServerConfig, httpBodyBytesMax, httpKeepAlive, urlPath } from './config.ts';
 import { Cors } from './cors.ts';
 import { type ExchangeHost, type ExportTraces, HttpExchange } from './http-exchange.ts';
+import { HttpsServer } from './https-server.ts';
 import type { RefusalReason } from './intake.ts';
 import { UploadBudget, uploadBytesMax } from './upload-budget.ts';
 
@@ -30,6 +30,7 @@ export class OtlpHttpServer {
   readonly #exchanges = new Set<HttpExchange>();
   readonly #host: ExchangeHost;
   #server: http.Server | undefined;
+  #https: HttpsServer | undefined;
   #reloader: TlsReloader | undefined;
   #draining: Promise<void> | undefined;
   #drained: (() => void) | undefined;
@@ -61,9 +62,8 @@ export class OtlpHttpServer {
     const { config, logger } = this.#settings;
     const address = parseListenAddress(config.endpoint, config.transport);
     if ('error' in address) throw new Error(address.error);
-    const server = this.#createServer();
+    const server = this.#createServer((request, response) => this.#open(request, response));
     this.#server = server;
-    server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => this.#open(request, response));
     server.on('tlsClientError', (error: Error) => logger.debug({ err: error }, 'TLS handshake failed'));
     const bound = await listen(server, address, config.transport);
     server.on('error', (error) => logger.warn({ err: error }, 'HTTP listener reported an error'));
@@ -79,6 +79,7 @@ export class OtlpHttpServer {
   async #drain(deadlineMs: number): Promise<void> {
     const { clock } = this.#settings;
     this.#server?.close();
+    this.#https?.endSessions();
     if (this.#exchanges.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), resolve);
@@ -95,10 +96,11 @@ export class OtlpHttpServer {
     if (server === undefined) return;
     const isClosed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeAllConnections();
+    this.#https?.destroySessions();
     await isClosed;
   }
 
-  #createServer(): http.Server {
+  #createServer(handler: http.RequestListener): http.Server {
     const { config } = this.#settings;
     const keepAlive = httpKeepAlive(config);
     const options: http.ServerOptions = {
@@ -111,8 +113,9 @@ export class OtlpHttpServer {
       noDelay: true,
       insecureHTTPParser: false,
     };
-    if (config.tls === undefined) return http.createServer(options);
-    const server = https.createServer({ ...options, ...serverTlsOptions(config.tls), ALPNProtocols: ['http/1.1'] });
+    if (config.tls === undefined) return http.createServer(options, handler);
+    this.#https = new HttpsServer({ ...options, ...serverTlsOptions(config.tls) }, options.keepAliveTimeout ?? 0, handler);
+    const { server } = this.#https;
     this.#reloader = new TlsReloader(config.tls, this.#settings, (reloaded) => server.setSecureContext(reloaded));
     return server;
   }
