@@ -279,6 +279,13 @@ for (const { rule, text, load: expected = {}, says, but } of rules) {
   });
 }
 
+t.test('a balancer that carries no traces is left alone', async (t) => {
+  const text = (signal: string) =>
+    `exporters: {loadbalancing: {routing_key: service}}\nservice: {pipelines: {${signal}: {exporters: [loadbalancing]}}}`;
+  t.same(await told(text('metrics')), []);
+  t.equal((await told(text('traces/x'))).length, 1);
+});
+
 const numeric = (block: object) => ({ type: 'numeric_attribute', numeric_attribute: { key: 'k', ...block } });
 const share = (block: object) => ({ type: 'probabilistic', probabilistic: block });
 const text = (block: object) => ({ type: 'string_attribute', string_attribute: { key: 'k', ...block } });

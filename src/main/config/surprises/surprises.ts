@@ -1,5 +1,6 @@
 /** Finds what loads but does something else than its writer may think, and says so with the figure. Main thread. */
 
+import { isTraces, pipelinesOf } from '../bind-service.ts';
 import type { ConfigFault } from '../config-fault.ts';
 import type { RawMap } from '../raw-value.ts';
 import { balancerRules, queuedExporterRules } from './exporter-rules.ts';
@@ -20,7 +21,12 @@ export function surprises(raw: RawMap, load: ExpectedLoad): ConfigFault[] {
     overlaps(policies, [...path, 'policies'], report);
     for (const [index, policy] of policies.entries()) checkPolicy(policy, [...path, 'policies', index], config, report);
   }
+  const pipelines = pipelinesOf(raw);
+  const carriesTraces = (id: string) => {
+    return pipelines.length === 0 || pipelines.some(([key, pipeline]) => isTraces(key) && listAt(pipeline, 'exporters').includes(id));
+  };
   for (const [id, config] of componentsOf(raw, 'exporters', ['loadbalancing', 'load_balancing'])) {
+    if (!carriesTraces(id)) continue;
     for (const rule of balancerRules) rule(config, ['exporters', id], report);
   }
   for (const [id, config] of componentsOf(raw, 'exporters', ['otlp', 'otlp_grpc', 'otlphttp', 'otlp_http'])) {
