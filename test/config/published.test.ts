@@ -99,6 +99,15 @@ const cases: readonly Case[] = [
     form: 'values beside a service of Kubernetes',
     text: `mode: deployment\nservice: {type: ClusterIP}\nalternateConfig:\n${indent(router, 2)}`,
   },
+  {
+    form: 'values of a chart of its own',
+    text: `enabled: true\nnames: {a: b}\ngateways:\n  eu:\n    collectorConfig: |\n${indent(plain, 6)}`,
+  },
+  {
+    form: 'values without a configuration',
+    text: 'enabled: true\nnameOverride: x\nservice: {type: ClusterIP}\nimage: {tag: 1}\n',
+    errors: [/:1:1: this is no configuration: .* at its top stand enabled, nameOverride, service, image$/],
+  },
   { form: 'a Compose file', text: `services: {otel: {image: x}}\nconfigs:\n  otel:\n    content: |\n${indent(plain, 6)}` },
   { form: 'a ConfigMap', text: `kind: ConfigMap\nmetadata: {name: c}\ndata:\n  collector.yaml: |\n${indent(plain, 4)}` },
   {

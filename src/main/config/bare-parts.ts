@@ -1,9 +1,9 @@
-/** Judges a file that holds a component itself instead of a configuration, as documentation shows them. Main thread. */
+/** Judges a file that is no configuration: a component itself, as documentation shows them, or something else altogether. Main thread. */
 
 import type { ComponentType } from '../pipeline/component.ts';
 import type { ConfigFault } from './config-fault.ts';
 import { decode } from './fields.ts';
-import type { RawMap } from './raw-value.ts';
+import { isRawMap, type RawMap, resolved } from './raw-value.ts';
 
 const articles = { receiver: 'a receiver', processor: 'a processor', exporter: 'an exporter', extension: 'an extension' } as const;
 
@@ -18,4 +18,17 @@ export function bareParts(raw: RawMap, componentTypes: readonly ComponentType[])
     const own = outcome.kind === 'decoded' ? outcome.warnings : outcome.faults;
     return [{ severity: 'error', path: [key], message }, ...own.map((fault) => ({ ...fault, path: [key, ...fault.path] }))];
   });
+}
+
+const sections = ['receivers', 'processors', 'exporters', 'connectors', 'extensions'];
+
+/** One finding for a file in which every key would be one: it has no section of components, and its `service`, if any, no pipelines. */
+export function strangeFile(raw: RawMap): ConfigFault[] {
+  const keys = Object.keys(raw);
+  const service = resolved(raw.service);
+  const hasPipelines = isRawMap(service) && Object.hasOwn(service, 'pipelines');
+  if (hasPipelines || keys.length < 3 || sections.some((section) => Object.hasOwn(raw, section))) return [];
+  const found = keys.length > 5 ? `${keys.slice(0, 5).join(', ')}, …` : keys.join(', ');
+  const message = `this is no configuration: receivers, processors, exporters and service are missing; at its top stand ${found}`;
+  return [{ severity: 'error', path: [], message }];
 }

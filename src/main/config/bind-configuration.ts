@@ -3,7 +3,7 @@
 import type { ComponentId, ComponentType } from '../pipeline/component.ts';
 import type { GraphPlan, PlannedComponent } from '../pipeline/graph.ts';
 import { checkTelemetry, type TelemetryConfig } from '../telemetry/telemetry-config.ts';
-import { bareParts } from './bare-parts.ts';
+import { bareParts, strangeFile } from './bare-parts.ts';
 import { bindConnectors } from './bind-connectors.ts';
 import { bindService, namedIds } from './bind-service.ts';
 import { ignorableExtensions, isCollectorType, kindOfCollectorType, namesOfKind } from './collector-components.ts';
@@ -55,7 +55,7 @@ export function bindConfiguration(
   componentTypes: readonly ComponentType[],
   options: BindOptions = {},
 ): BoundConfiguration {
-  const parts = bareParts(loaded.raw, componentTypes);
+  const parts = [...bareParts(loaded.raw, componentTypes), ...strangeFile(loaded.raw)];
   if (parts.length > 0) return { configuration: undefined, faults: sortFaults(parts.map((fault) => locate(loaded, fault))) };
   const faults: ConfigFault[] = [];
   const decoded = decode(rootSchema, loaded.raw);

@@ -91,7 +91,27 @@ function wrappedIn(document: YamlDocument, root: YAMLMap): Found[] {
       return { ...step, wrapper, document, name };
     });
   }
-  return [];
+  return everywhere(root, []).map((step) => ({ ...step, wrapper: values, document, name: step.under.join('.') }));
+}
+
+/** Charts of one's own name things as they like. */
+const values: Wrapper = { name: 'values', path: [] };
+const depthMax = 5;
+
+/** Whole configurations at any place below `map`. */
+function everywhere(map: YAMLMap, under: readonly string[]): Step[] {
+  return map.items.flatMap((pair): Step[] => {
+    const value = pair.value as Node | null;
+    const here = [...under, isScalar(pair.key) ? String(pair.key.value) : ''];
+    if (value !== null && isWhole(value)) return [{ under: here, key: pair.key as Node, node: value }];
+    return isMap(value) && here.length < depthMax ? everywhere(value, here) : [];
+  });
+}
+
+function isWhole(node: Node): boolean {
+  if (isMap(node)) return isMap(node.getIn(['service', 'pipelines'], true)) && (node.has('receivers') || node.has('exporters'));
+  if (!isScalar(node) || typeof node.value !== 'string') return false;
+  return /^\s*service\s*:/m.test(node.value) && /\bpipelines\s*:/.test(node.value) && /^\s*(receivers|exporters)\s*:/m.test(node.value);
 }
 
 type Step = Pick<Found, 'under' | 'key' | 'node'>;
