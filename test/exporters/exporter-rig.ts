@@ -105,6 +105,7 @@ export async function startSink(
   answer: Sink['answer'] = () => 'ok',
   port = 0,
   credentials: Credentials = ServerCredentials.createInsecure(),
+  address = '127.0.0.1',
 ): Promise<Sink> {
   const server = new Server({ 'grpc.max_receive_message_length': 64 * 1024 * 1024 });
   const sink: { -readonly [Key in keyof Sink]: Sink[Key] } = {
@@ -135,10 +136,12 @@ export async function startSink(
   };
   server.addService(service as never, { Export: handle } as never);
   const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${port}`, credentials, (error, value) => (error === null ? resolve(value) : reject(error)));
+    server.bindAsync(address.startsWith('unix:') ? address : `${address}:${port}`, credentials, (error, value) =>
+      error === null ? resolve(value) : reject(error),
+    );
   });
   sink.port = bound;
-  sink.endpoint = `127.0.0.1:${bound}`;
+  sink.endpoint = address.startsWith('unix:') ? address : `${address}:${bound}`;
   return sink;
 }
 

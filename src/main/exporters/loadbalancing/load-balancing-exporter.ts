@@ -200,7 +200,8 @@ export class LoadBalancingExporter implements Exporter {
   #createBackend(backendSettings: BackendSettings, endpoint: string): Backend {
     const target = parseGrpcTarget(endpoint);
     if (target.kind === 'fault') throw new Error(`backend ${endpoint}: ${target.message}`);
-    const options = { ...clientOptionsOf(this.#config.protocol.otlp, target, this.#settings.version), reconnectMsMax };
+    // One connection: two addresses behind one backend's name would part traces.
+    const options = { ...clientOptionsOf(this.#config.protocol.otlp, target, this.#settings.version), reconnectMsMax, roundRobin: false };
     return new Backend(
       backendSettings,
       endpoint,

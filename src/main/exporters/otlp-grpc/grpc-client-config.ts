@@ -112,6 +112,7 @@ export function clientOptionsOf(config: OtlpGrpcConfig | OtlpTemplateConfig, tar
     keepalive: config.keepalive === undefined ? undefined : keepaliveOf(config.keepalive),
     waitForReady: config.wait_for_ready,
     reconnectMsMax,
+    roundRobin: config.balancer_name !== 'pick_first',
   };
 }
 

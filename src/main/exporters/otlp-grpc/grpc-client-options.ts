@@ -36,6 +36,10 @@ export interface GrpcClientOptions {
   readonly waitForReady: boolean;
   /** Longest wait between attempts to connect. */
   readonly reconnectMsMax: number;
+  /** A name with several addresses: calls go to all of them in turn. Otherwise one connection, to whichever answers. */
+  readonly roundRobin?: boolean;
+  /** A connection has ended or takes no more calls. */
+  onDisconnected?(): void;
   /** Method that is called; not given: OTLP's Export. */
   readonly path?: string;
 }

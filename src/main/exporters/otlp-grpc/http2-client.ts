@@ -170,6 +170,7 @@ export class Http2Client implements GrpcUnaryClient {
     if (this.#current !== connection) return;
     this.#current = undefined;
     this.#connected = false;
+    this.#options.onDisconnected?.();
   }
 
   #onClosed(connection: Http2Connection, reason: string): void {
@@ -181,6 +182,7 @@ export class Http2Client implements GrpcUnaryClient {
     this.#lastFailure = reason;
     const { clock, prng, logger } = this.#settings;
     logger.debug({ error: reason }, 'The connection to a gRPC server ended.');
+    this.#options.onDisconnected?.();
     if (connection.stable) {
       this.connect();
       return;
