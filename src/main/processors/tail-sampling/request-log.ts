@@ -6,7 +6,8 @@ import { copyBytes } from '../../arena/copy-bytes.ts';
 import type { PayloadRows, TracesPayload } from '../../pipeline/component.ts';
 import { walkPayload } from '../../pipeline/walk-payload.ts';
 
-export type AppendOutcome = 'appended' | 'full' | 'malformed';
+/** 'full': memory is short; 'behind': as many requests as the ring holds wait for their shards. */
+export type AppendOutcome = 'appended' | 'full' | 'behind' | 'malformed';
 
 interface Segment {
   readonly block: ArenaBlock;
@@ -67,18 +68,20 @@ export class RequestLog {
     return held;
   }
 
-  /** Last write of the oldest segment that is still held, when there is one besides the one being filled. Units: monotonic milliseconds. */
-  oldestWriteMs(): number | undefined {
-    return this.#segments.length > 1 ? this.#segments[0].lastWriteMs : undefined;
+  /** Last write of the oldest segment that holds something; `andCurrent` false leaves out the one being filled. Units: monotonic milliseconds. */
+  oldestWriteMs(andCurrent: boolean): number | undefined {
+    const oldest = this.#segments[0];
+    const isIn = oldest !== undefined && oldest.used > 0 && (andCurrent || this.#segments.length > 1);
+    return isIn ? oldest.lastWriteMs : undefined;
   }
 
   /**
    * Copies the request and writes its rows.
    *
-   * Bounds: `mayGrow` false takes no further segment from the arena; 'full' when that would be needed, or when the ring is.
+   * Bounds: `mayGrow` is asked before a further segment of so many bytes is taken from the arena.
    */
-  append(payload: TracesPayload, receivedMs: number, cursor: number, mayGrow: boolean): AppendOutcome {
-    if (((this.#next - cursor) | 0) >= this.ringSlots) return 'full';
+  append(payload: TracesPayload, receivedMs: number, cursor: number, mayGrow: (bytes: number) => boolean): AppendOutcome {
+    if (((this.#next - cursor) | 0) >= this.ringSlots) return 'behind';
     const length = payload.bytes.length;
     const rows = payload.rows ?? walkPayload(this.#arena, payload);
     if (!rows) return 'full';
@@ -122,7 +125,8 @@ export class RequestLog {
     const segments = this.#segments;
     let freed = 0;
     while (freed < segments.length && isSettled(segments[freed], progress)) {
-      if (freed === segments.length - 1) {
+      // The one being filled starts anew, unless one large request made it larger than the next will need.
+      if (freed === segments.length - 1 && segments[freed].block.length <= this.#segmentBytes) {
         segments[freed].used = 0;
         break;
       }
@@ -151,12 +155,13 @@ export class RequestLog {
     this.#arena.release(this.#ring);
   }
 
-  #segmentFor(payload: TracesPayload, rows: PayloadRows, mayGrow: boolean): Segment | undefined {
+  #segmentFor(payload: TracesPayload, rows: PayloadRows, mayGrow: (bytes: number) => boolean): Segment | undefined {
     const current = this.#segments.at(-1);
     const room = requestBlock.bytes + payload.bytes.length + rows.bytesMax + 64;
     if (current && current.block.length - current.used >= room) return current;
-    if (!mayGrow) return undefined;
-    const block = this.#arena.acquire(Math.max(this.#segmentBytes, room));
+    const wanted = Math.max(this.#segmentBytes, room);
+    if (!mayGrow(2 ** Math.ceil(Math.log2(wanted)))) return undefined;
+    const block = this.#arena.acquire(wanted);
     if (!block) return undefined;
     const segment: Segment = { block, used: 0, lastSequence: this.#next, lastWriteMs: 0 };
     if (current && current.used === 0) {

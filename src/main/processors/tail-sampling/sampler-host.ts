@@ -5,8 +5,11 @@ import { createShardPool, type ShardPool } from './worker-pool.ts';
 
 /** An instance, as the host sees it when memory is short. */
 export interface PressureTarget {
-  /** Last write of the oldest segment that could be freed by deciding early. Units: monotonic milliseconds. */
-  oldestWriteMs(): number | undefined;
+  /**
+   * Last write of the oldest segment that could be freed by deciding early; undefined when there is none, or the next component takes nothing more.
+   * `andCurrent`: the one that is being filled counts too. Units: monotonic milliseconds.
+   */
+  oldestWriteMs(andCurrent: boolean): number | undefined;
   /** Decides every trace that arrived up to then. */
   decideEarly(arrivedBeforeMs: number): void;
 }
@@ -64,18 +67,21 @@ export class SamplerHost {
     await pool.destroy();
   }
 
-  /** Whether a request may take a further segment. */
+  /** Whether a request may take a further segment of so many bytes. */
   mayGrow(bytes: number): boolean {
     return this.#used() + bytes <= this.#room() * hardPart;
   }
 
-  /** Called after each request and each task: when memory is short, the instance with the oldest segment decides early. */
-  relieve(): void {
-    if (this.#used() <= this.#room() * softPart) return;
+  /**
+   * Called after each request and each task: when memory is short, the instance with the oldest segment decides early. `refused`: a request had no
+   * room, so memory is short whatever the sum says: it was large, or what is free lies scattered.
+   */
+  relieve(refused = false): void {
+    if (!refused && this.#used() <= this.#room() * softPart) return;
     let oldest: PressureTarget | undefined;
     let oldestMs = Number.POSITIVE_INFINITY;
     for (const target of this.#targets) {
-      const writeMs = target.oldestWriteMs();
+      const writeMs = target.oldestWriteMs(refused);
       if (writeMs !== undefined && writeMs < oldestMs) {
         oldest = target;
         oldestMs = writeMs;

@@ -110,6 +110,11 @@ export class ShardScheduler {
     return spans;
   }
 
+  /** Whether every shard waits for the next component to take what is decided: deciding more makes no room. */
+  get isStuck(): boolean {
+    return this.#shards.every((shard) => shard.waitsForBytes > 0 && !shard.running);
+  }
+
   /** Whether some shard waits for a trace to come due before it takes more (`block_on_overflow`). */
   get blocked(): boolean {
     return this.#shards.some((shard) => shard.blocked);

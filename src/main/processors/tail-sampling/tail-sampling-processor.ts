@@ -61,6 +61,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
   readonly #next: TracesConsumer;
   readonly #host: SamplerHost;
   readonly #life: ComponentLife;
+  readonly #mayGrow = (bytes: number): boolean => this.#host.mayGrow(bytes);
   #running: Running | undefined;
   #policyErrorLoggedMs = Number.NEGATIVE_INFINITY;
 
@@ -125,16 +126,17 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
 
   #take(running: Running, payload: TracesPayload): ConsumeOutcome {
     const { log, scheduler } = running;
-    const mayGrow = this.#host.mayGrow(payload.bytes.length);
-    const outcome = log.append(payload, this.#settings.clock.monotonicMs(), scheduler.cursor, mayGrow);
+    const outcome = log.append(payload, this.#settings.clock.monotonicMs(), scheduler.cursor, this.#mayGrow);
     switch (outcome) {
       case 'appended':
         scheduler.requestArrived(payload.bytes.length);
         this.#host.relieve();
         return accepted;
       case 'full':
-        this.#host.relieve();
+        this.#host.relieve(true);
         return this.#full('the memory for undecided traces is used up');
+      case 'behind':
+        return this.#full('too many requests wait to be taken');
       case 'malformed':
         return refusedPermanent('malformed request', GrpcStatus.invalidArgument);
     }
@@ -188,7 +190,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
     const totals = new SamplerTotals(arena.memory, plan, compiled.names.length);
     const histograms = new SamplingHistograms(this.#settings.metrics, totals.columns);
     const target: PressureTarget = {
-      oldestWriteMs: () => (config.block_on_overflow ? undefined : log.oldestWriteMs()),
+      oldestWriteMs: (andCurrent) => (config.block_on_overflow || scheduler.isStuck ? undefined : log.oldestWriteMs(andCurrent)),
       decideEarly: (arrivedBeforeMs) => scheduler.decideEarly(arrivedBeforeMs),
     };
     const scheduler: ShardScheduler = new ShardScheduler({

@@ -92,3 +92,22 @@ t.test('decided spans that still wait for room at the deadline are reported as l
   for (const block of hostages) rig.arena.release(block);
   await rig.processor.stop();
 });
+
+for (const requestMiB of [4, 17]) {
+  t.test(`requests of ${requestMiB} MiB make room for each other by early decisions, however long the wait`, async (t) => {
+    const rig = samplerRig({ decision_wait: '1h', policies: always }, { capacityMiB: 64 });
+    await rig.processor.start();
+    let refusals = 0;
+    for (let trace = 1; trace <= 5; trace++) {
+      const bytes = request('big', ...Array.from({ length: requestMiB }, (_, index) => span(trace, trace * 100 + index, 1 << 20)));
+      while ((await rig.send(bytes)).kind === 'refused' && ++refusals < 30) await rig.clock.advance(1000);
+    }
+    t.ok(refusals < 30, `${refusals} refusals`);
+    t.equal((await rig.send(request('small', span(7, 700, 10)))).kind, 'accepted');
+    await rig.processor.drain(rig.clock.monotonicMs() + 1000);
+    t.equal(rig.kept.length, 5 * requestMiB + 1);
+    const heldBytes = rig.arena.heldBytes();
+    await rig.processor.stop();
+    t.equal(rig.arena.heldBytes(), 0, `${heldBytes} before`);
+  });
+}
