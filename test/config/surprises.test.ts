@@ -78,7 +78,9 @@ const rules: readonly Rule[] = [
       `${policy('string_attribute', 'key: http.route, values: [/health], invert_match: true', 'no-health')}, ${policy('status_code', 'status_codes: [ERROR]', 'errors')}`,
     ),
     says: /policies\.0\.string_attribute\.invert_match: keeps every trace that does not match/,
-    but: sampler(policy('string_attribute', 'key: http.route, values: [/health], invert_match: true', 'no-health')),
+    but: sampler(
+      `${policy('string_attribute', 'key: http.route, values: [/health], invert_match: true', 'no-health')}, ${policy('drop', `drop_sub_policy: [${policy('boolean_attribute', 'key: bot, value: true')}]`, 'bots')}`,
+    ),
   },
   {
     rule: 'a not beside others',
@@ -289,6 +291,7 @@ t.test('a balancer that carries no traces is left alone', async (t) => {
 const numeric = (block: object) => ({ type: 'numeric_attribute', numeric_attribute: { key: 'k', ...block } });
 const share = (block: object) => ({ type: 'probabilistic', probabilistic: block });
 const text = (block: object) => ({ type: 'string_attribute', string_attribute: { key: 'k', ...block } });
+const ottl = (block: object) => ({ type: 'ottl_condition', ottl_condition: block });
 const count = (block: object) => ({ type: 'span_count', span_count: block });
 
 /** `one` within `other`, and whether the other way round too. */
@@ -300,6 +303,7 @@ const contained: readonly (readonly [one: Record<string, unknown>, other: Record
   [text({ values: ['a'], invert_match: false }), text({ values: ['a', 'b'] }), false],
   [text({ values: ['a', 'b'], invert_match: true }), text({ values: ['a'], invert_match: true }), false],
   [count({ min_spans: 5, max_spans: 9 }), count({ min_spans: 3 }), false],
+  [ottl({ span: ['a'] }), ottl({ span: ['b', 'a'] }), false],
   [{ type: 'trace_flags' }, { type: 'trace_flags' }, true],
 ];
 const apart: readonly (readonly [Record<string, unknown>, Record<string, unknown>])[] = [
@@ -308,6 +312,7 @@ const apart: readonly (readonly [Record<string, unknown>, Record<string, unknown
   [share({ sampling_percentage: 5, hash_salt: 'a' }), share({ sampling_percentage: 10 })],
   [text({ values: ['a'] }), text({ values: ['a'], enabled_regex_matching: true })],
   [text({ values: ['a'] }), text({ values: ['a'], invert_match: true })],
+  [ottl({ span: ['a'], error_mode: 'propagate' }), ottl({ span: ['b', 'a'], error_mode: 'propagate' })],
   [
     { type: 'rate_limiting', rate_limiting: { spans_per_second: 5 } },
     { type: 'rate_limiting', rate_limiting: { spans_per_second: 5 } },

@@ -18,8 +18,9 @@ export function overlaps(policies: readonly unknown[], path: ConfigPath, report:
   });
   const all = named.find(({ policy }) => samplesAll(policy));
   if (all !== undefined) keepsEverything(all, named, path, report);
+  const keepers = named.filter(({ policy }) => policy.type !== 'drop').length;
   for (const one of named) {
-    if (all === undefined && named.length > 1) keepsTheRest(one, path, report);
+    if (all === undefined && keepers > 1) keepsTheRest(one, path, report);
     if (one.policy.type === 'drop') dropsEverything(one, named, path, report);
     else if (!samplesAll(one.policy)) tellOverlap(one, named, all === undefined, path, report);
   }
@@ -118,8 +119,14 @@ const containments: Readonly<Record<string, Containment>> = {
     return numberAt(one, 'min_spans') >= numberAt(other, 'min_spans') && (otherMax <= 0 || (max > 0 && max <= otherMax));
   },
   trace_state: (one, other) => one.key === other.key && isPart(one, other, 'values'),
-  ottl_condition: (one, other) =>
-    (one.error_mode ?? '') === (other.error_mode ?? '') && isPart(one, other, 'span') && isPart(one, other, 'spanevent'),
+  // An error that is passed on by a further condition ends the look at the trace.
+  ottl_condition: (one, other) => {
+    const mode = String(one.error_mode ?? '').toLowerCase();
+    if (mode !== String(other.error_mode ?? '').toLowerCase()) return false;
+    const contexts = ['span', 'spanevent'];
+    if (mode === 'propagate' && contexts.some((key) => listAt(one, key).length !== listAt(other, key).length)) return false;
+    return contexts.every((key) => isPart(one, other, key));
+  },
 };
 
 function isPart(one: RawMap, other: RawMap, key: string): boolean {
