@@ -1,6 +1,7 @@
 /**
  * `npm run test:k8s`: the chart and the image on a real Kubernetes. Needs Linux, root, Go, and in KUBE_RIG the folder of the rig that starts a cluster on this
- * machine (its up.sh, build.sh and image.sh); says so and ends well where they are missing. KUBE_KEEP=1 leaves the cluster up.
+ * machine (its up.sh, build.sh and image.sh); says so and ends well where they are missing. KUBE_KEEP=1 leaves the cluster up. An argument is a pattern of
+ * the scenarios to run.
  */
 
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -58,7 +59,7 @@ async function main(): Promise<number> {
   let failed = 0;
   try {
     for (const [name, scenario] of Object.entries(scenarios)) {
-      if (only !== undefined && name !== 'installs' && !name.includes(only)) continue;
+      if (only !== undefined && name !== 'installs' && !new RegExp(only).test(name)) continue;
       const startMs = performance.now();
       try {
         figures[name] = await scenario(cluster);

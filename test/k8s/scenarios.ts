@@ -155,6 +155,19 @@ export const scenarios: Readonly<Record<string, (cluster: Cluster) => Promise<un
     });
   },
 
+  async 'samplers 9 to 30 to 9 under load, the range of the autoscaler'(cluster) {
+    await upgrade(cluster, '--set', 'sampler.replicaCount=9');
+    await cluster.eventually('the routers know nine samplers', () => backendsKnown(cluster, 9));
+    const outcome = await loaded(cluster, 4800, 30, async () => {
+      await upgrade(cluster, '--set', 'sampler.replicaCount=30');
+      await cluster.eventually('the routers know thirty samplers', () => backendsKnown(cluster, 30));
+      await upgrade(cluster, '--set', 'sampler.replicaCount=9');
+      await cluster.eventually('the routers know nine samplers', () => backendsKnown(cluster, 9));
+    });
+    await upgrade(cluster);
+    return outcome;
+  },
+
   async 'rolling restart of the samplers under load'(cluster) {
     return loaded(cluster, 3600, 30, async () => {
       await cluster.kubectl('rollout', 'restart', `statefulset/${sampler}`);
@@ -193,6 +206,7 @@ export const scenarios: Readonly<Record<string, (cluster: Cluster) => Promise<un
     const second = await evict(`${sampler}-1`);
     assert.notEqual(second.code, 0);
     assert.match(second.out, /disruption budget/);
+    await cluster.kubectl('wait', '--for=delete', `pod/${sampler}-0`, '--timeout=60s').catch(() => '');
     await cluster.eventually(
       'the sampler is back',
       async () => (await cluster.kubectl('get', 'statefulset', sampler, '-o', 'jsonpath={.status.readyReplicas}')) === '3',
@@ -267,8 +281,10 @@ export const scenarios: Readonly<Record<string, (cluster: Cluster) => Promise<un
   async 'the autoscaler owns the replicas and follows the load'(cluster) {
     const hpa = ['--set', 'sampler.autoscaling.enabled=true,sampler.autoscaling.minReplicas=3,sampler.autoscaling.maxReplicas=6'];
     await upgrade(cluster, ...hpa);
+    // Helm has taken the field `replicas` away, which leaves one until the autoscaler has looked.
     const ready = (count: string) => async () =>
       (await cluster.kubectl('get', 'statefulset', sampler, '-o', 'jsonpath={.status.readyReplicas}')) === count;
+    await cluster.eventually('three samplers', ready('3'));
     const pods = (
       await cluster.kubectl('get', 'pod', '-l', 'app.kubernetes.io/component=sampler', '-o', 'jsonpath={.items[*].metadata.name}')
     ).split(' ');
