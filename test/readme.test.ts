@@ -18,9 +18,9 @@ t.test('every configuration in it loads without a fault or a warning', async (t)
   }
 });
 
-t.test('its tables are those of the source (node test/support/readme-tables.ts writes them)', async (t) => {
+t.test('its tables are those of the source (npm run docs writes them)', async (t) => {
   for (const name of ['quirks', 'components', 'metrics']) t.match(readme, `<!-- ${name}: begin -->`);
-  t.equal(withTables(readme), readme);
+  t.ok(withTables(readme) === readme, 'stale: run npm run docs');
 });
 
 t.test('the commands and options that it names exist', async (t) => {
