@@ -31,7 +31,7 @@ export interface ShardRegionPlace {
 
 /** Header words (u32 index from the header's start). The committed words change only when a task ends. */
 export const header = {
-  /** 1 while a task runs, 0 once it has committed. Main reads it after a crash. */
+  /** `ShardRunState`: main reads it after a crash. */
   running: 0,
   epoch: 1,
   cursor: 2, // committed: sequence of the next request block
@@ -63,6 +63,9 @@ export const header = {
   pendingSkip: 28, // committed: bytes of the pending chain's first run that are framed already
   words: 29,
 } as const;
+
+/** `idle` once a task has committed, `running` while one runs, `rebuilding` while it rebuilds the region first. */
+export const ShardRunState = { idle: 0, running: 1, rebuilding: 2 } as const;
 
 /** Doubles of the header (f64 index from the header's start + 256 bytes). Times are milliseconds on the main thread's monotonic clock. */
 export const headerDoubles = {

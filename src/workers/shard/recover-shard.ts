@@ -1,11 +1,11 @@
 /** Rebuilds a shard's region after a worker died in the middle of a task. Whichever thread runs the shard next. */
 
-import { cacheRow, header, requestBlock } from '../../shared/arena/region-layout.ts';
+import { cacheRow, header, requestBlock, ShardRunState, traceRow } from '../../shared/arena/region-layout.ts';
 import { runRow } from '../../shared/arena/rows.ts';
 import { cacheAt, linkRecord } from '../../shared/trace-table/decision-rows.ts';
 import { clearIndex, type ShardMemory } from '../../shared/trace-table/shard-memory.ts';
 import { decidedReference, findReference, insertReference, readTraceId } from '../../shared/trace-table/trace-index.ts';
-import { takeTraceRow } from '../../shared/trace-table/trace-rows.ts';
+import { takeTraceRow, traceAt } from '../../shared/trace-table/trace-rows.ts';
 import { type Shard, shardOfHash } from './shard.ts';
 
 /**
@@ -15,6 +15,7 @@ import { type Shard, shardOfHash } from './shard.ts';
 export function recoverShard(shard: Shard, blocks: readonly number[]): void {
   const { memory } = shard;
   const { words, head } = memory;
+  words[head + header.running] = ShardRunState.rebuilding;
   const brokenEpoch = words[head + header.epoch] & 0xffff;
   clearIndex(memory, words[head + header.indexLevel]);
   for (const field of [
@@ -30,7 +31,17 @@ export function recoverShard(shard: Shard, blocks: readonly number[]): void {
   }
   restoreDecisions(memory, shard.stride, brokenEpoch);
   for (const block of blocks) replayBlock(shard, block);
+  if (shard.settings.spanIngest) closeFragments(shard);
   shard.noteRecovery();
+}
+
+/** A finished task leaves no fragment unjudged, so under span-ingest nothing that was replayed may count for the next one. */
+function closeFragments({ memory, stride, settler }: Shard): void {
+  const { words, head } = memory;
+  for (let link = words[head + header.arrivalHead]; link !== 0; ) {
+    settler.closeFragment(link - 1);
+    link = words[traceAt(memory, stride, link - 1) + traceRow.arrivalNext];
+  }
 }
 
 function restoreDecisions(memory: ShardMemory, stride: number, brokenEpoch: number): void {

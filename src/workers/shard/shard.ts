@@ -1,6 +1,6 @@
 /** One shard's turn: takes new requests into its table, decides what is due, frames what is sampled. Whichever thread runs the shard. */
 
-import { countDoubles, header, headerDoubles, requestBlock, type ShardCounter, traceRow } from '../../shared/arena/region-layout.ts';
+import { countDoubles, header, headerDoubles, requestBlock, ShardRunState, traceRow } from '../../shared/arena/region-layout.ts';
 import { factBits, factRow, runRow, runSpansMax, scopeRow } from '../../shared/arena/rows.ts';
 import type { Kernel } from '../../shared/kernel.ts';
 import { type ShardMemory, shardMemory } from '../../shared/trace-table/shard-memory.ts';
@@ -21,13 +21,6 @@ import { TraceStateFramer } from './trace-state-framer.ts';
 /** Bytes of requests that one task takes, so that a backlog is worked off in steps of a few milliseconds. */
 const intakeBytesMax = 4 * 1024 * 1024;
 
-/** What a decision counts as beside its outcome. */
-const triggerCounters: Partial<Record<Trigger, ShardCounter>> = {
-  [Trigger.root]: 'decisionsByRoot',
-  [Trigger.drain]: 'drainedTraces',
-  [Trigger.early]: 'earlyDecisions',
-};
-
 /** Which shard a trace belongs to: mixed apart from the bits that the index uses. */
 export function shardOfHash(hash: number, shards: number): number {
   return ((Math.imul(hash, 0x9e3779b1) >>> 16) * shards) >>> 16;
@@ -43,11 +36,11 @@ export class Shard {
   readonly counts = new Float64Array(countDoubles);
   readonly columns: ShardColumns;
   readonly output: ShardOutput;
+  readonly settler: TraceSettler;
   /** Text of the last policy error of the last task, '' when there was none. */
   policyError = '';
   readonly #kernel: Kernel;
   readonly #policies: CompiledPolicies;
-  readonly #settler: TraceSettler;
   readonly #room: ThresholdRoom;
   /** Rows of traces whose fragment in the resource at hand awaits its verdict; span-ingest only. */
   readonly #fragments: number[] = [];
@@ -71,8 +64,8 @@ export class Shard {
     this.#policies = policies;
     this.columns = new ShardColumns(this.memory, settings.policies.length);
     const { memory: views, output, counts, stride } = this;
-    this.#settler = new TraceSettler({ memory: views, settings, policies, output, counts, stride });
-    this.#room = new ThresholdRoom({ memory: views, kernel, output, stride, markBytesMax: this.#settler.markBytesMax });
+    this.settler = new TraceSettler({ memory: views, settings, policies, output, counts, stride });
+    this.#room = new ThresholdRoom({ memory: views, kernel, output, stride, markBytesMax: this.settler.markBytesMax });
     this.#span = { bytes: this.memory.bytes, words: this.memory.words, fact: 0, scopeRow: 0, resourceRow: 0 };
   }
 
@@ -92,12 +85,12 @@ export class Shard {
 
   #begin(task: ShardTask): void {
     const { words, head } = this.memory;
-    words[head + header.running] = 1;
+    words[head + header.running] = ShardRunState.running;
     const epoch = (words[head + header.epoch] + 1) >>> 0;
     words[head + header.epoch] = epoch;
     this.#cursor = words[head + header.cursor];
     this.#cursorRun = words[head + header.cursorRun];
-    this.#settler.begin(epoch, task.nowMs, task.wallMs);
+    this.settler.begin(epoch, task.nowMs, task.wallMs);
     this.counts.fill(0);
     this.counts[counterIndex.recoveries] = this.#recoveries;
     this.#recoveries = 0;
@@ -119,8 +112,8 @@ export class Shard {
     this.policyError = this.#policies.counters.lastError;
     const { pendingRun, pendingSpans, pendingArrival, usedBytes, spans, neededBytes, unparseableTraceStates } = this.output.result();
     this.counts[counterIndex.unparseableTraceStates] += unparseableTraceStates;
-    this.counts[counterIndex.decisionRowsForgotten] += this.#settler.decisions.forgotten;
-    this.#settler.decisions.forgotten = 0;
+    this.counts[counterIndex.decisionRowsForgotten] += this.settler.decisions.forgotten;
+    this.settler.decisions.forgotten = 0;
     const bank = this.columns.stage(this.counts, this.#policies.counters);
     const cursor = this.#cursor;
     const cursorRun = this.#cursorRun;
@@ -136,7 +129,7 @@ export class Shard {
     doubles[headDoubles + headerDoubles.pendingArrival] = pendingArrival;
     doubles[headDoubles + headerDoubles.watermark] = watermark;
     doubles[headDoubles + headerDoubles.nextDue] = nextDue;
-    words[head + header.running] = 0;
+    words[head + header.running] = ShardRunState.idle;
   }
 
   /** After a rebuild, which counts nothing: notes that it happened. The task that follows commits it. */
@@ -210,7 +203,7 @@ export class Shard {
     readTraceId(this.memory, words[(run + runRow.traceId) / 4], this.#id);
     const reference = findReference(this.memory, this.stride, this.#id, hash);
     if (reference >= decidedReference) {
-      this.#settler.takeLate(run, reference);
+      this.settler.takeLate(run, reference);
       return true;
     }
     let row = reference - 1;
@@ -246,7 +239,7 @@ export class Shard {
       const at = traceAt(this.memory, this.stride, row);
       if (words[at + traceRow.fragment] === 0) continue;
       words[at + traceRow.fragment] = 0;
-      this.#settler.judgeFragment(row);
+      this.settler.judgeFragment(row);
     }
     this.#fragments.length = 0;
   }
@@ -257,7 +250,7 @@ export class Shard {
     const sizeBytes = words[at + traceRow.sizeBytes] + this.#policies.sizeBytes(words, at + traceRow.words);
     if (sizeBytes <= this.settings.traceBytesMax) return;
     words[at + traceRow.fragment] = 0;
-    this.#settler.dropTooLarge(row, sizeBytes);
+    this.settler.dropTooLarge(row, sizeBytes);
   }
 
   /** Returns the new trace's row, or -1 when room has to be made first and cannot be now. */
@@ -272,7 +265,7 @@ export class Shard {
   }
 
   #held(): number {
-    return this.memory.words[this.memory.head + header.traceCount] + this.#settler.decisions.heldRecords();
+    return this.memory.words[this.memory.head + header.traceCount] + this.settler.decisions.heldRecords();
   }
 
   #makeRoom(): boolean {
@@ -283,7 +276,7 @@ export class Shard {
         this.#blocked = true;
         return false;
       case 'evict':
-        if (this.#settler.decisions.heldRecords() > 0) this.#settler.decisions.evictHeld();
+        if (this.settler.decisions.heldRecords() > 0) this.settler.decisions.evictHeld();
         else this.#evictOldest();
         return true;
     }
@@ -350,21 +343,15 @@ export class Shard {
       if (oldest === 0) break;
       const arrival = doubles[(traceAt(this.memory, this.stride, oldest - 1) + traceRow.arrival) / 2];
       if (this.#rootDue() <= Math.min(task.nowMs, arrival + this.settings.decisionWaitMs)) {
-        this.#decide(words[head + header.rootHead] - 1, Trigger.root);
+        this.settler.decide(words[head + header.rootHead] - 1, Trigger.root);
       } else if (arrival <= dueBefore) {
-        this.#decide(oldest - 1, task.drain ? Trigger.drain : Trigger.wait);
+        this.settler.decide(oldest - 1, task.drain ? Trigger.drain : Trigger.wait);
       } else if (arrival <= task.earlyBeforeMs) {
-        this.#decide(oldest - 1, Trigger.early);
+        this.settler.decide(oldest - 1, Trigger.early);
       } else break;
       decided = true;
     }
     return decided;
-  }
-
-  #decide(row: number, trigger: Trigger): void {
-    const counter = triggerCounters[trigger];
-    if (counter !== undefined) this.counts[counterIndex[counter]]++;
-    this.#settler.decide(row, trigger);
   }
 
   /** Gate `usetracestate`: limiters choose among all that is due, and what is sampled is rewritten while it is framed. */
@@ -375,8 +362,8 @@ export class Shard {
     const sizes = rows.map((row) => this.#room.bytesOf(row));
     const { count, requireBytes } = planBatch(sizes, this.output.roomBytes);
     const batch = rows.slice(0, count);
-    if (count > 0) this.#settler.judgeBatch(batch);
-    for (const row of batch) this.#decide(row, triggerOf(memory, stride, row, task, settings.decisionWaitMs));
+    if (count > 0) this.settler.judgeBatch(batch);
+    for (const row of batch) this.settler.decide(row, triggerOf(memory, stride, row, task, settings.decisionWaitMs));
     if (requireBytes > 0) this.output.require(requireBytes);
     return count > 0;
   }
@@ -393,8 +380,8 @@ export class Shard {
     const oldest = this.memory.words[this.memory.head + header.arrivalHead];
     if (oldest === 0 || this.output.isFull) return false;
     if (this.#policies.reportsThresholds && !this.#room.hasForTrace(oldest - 1)) return false;
-    if (this.#policies.reportsThresholds) this.#settler.judgeBatch([oldest - 1]);
-    this.#decide(oldest - 1, Trigger.early);
+    if (this.#policies.reportsThresholds) this.settler.judgeBatch([oldest - 1]);
+    this.settler.decide(oldest - 1, Trigger.early);
     return true;
   }
 }

@@ -1,6 +1,14 @@
 /** Ends a trace's time in the table: asks the policies, counts, remembers, and hands what is sampled to the output. Whichever thread runs the shard. */
 
-import { ageBoundaries, ageDoubles, cacheRow, lateAgeAt, removalAgeAt, traceRow } from '../../shared/arena/region-layout.ts';
+import {
+  ageBoundaries,
+  ageDoubles,
+  cacheRow,
+  lateAgeAt,
+  removalAgeAt,
+  type ShardCounter,
+  traceRow,
+} from '../../shared/arena/region-layout.ts';
 import { runRow } from '../../shared/arena/rows.ts';
 import { cacheAt } from '../../shared/trace-table/decision-rows.ts';
 import type { ShardMemory } from '../../shared/trace-table/shard-memory.ts';
@@ -13,6 +21,13 @@ import { DecisionSuffixes } from './decision-suffixes.ts';
 import { counterIndex } from './shard-columns.ts';
 import type { ShardOutput } from './shard-output.ts';
 import type { ShardSettings } from './shard-settings.ts';
+
+/** What a decision counts as beside its outcome. */
+const triggerCounters: Partial<Record<Trigger, ShardCounter>> = {
+  [Trigger.root]: 'decisionsByRoot',
+  [Trigger.drain]: 'drainedTraces',
+  [Trigger.early]: 'earlyDecisions',
+};
 
 /** What a trace is decided by without asking the policies: above the size limit, or undecided at the end of span-ingest. */
 const noPolicy: DecisionResult = { decision: Decision.notSampled, policy: -1, composite: -1, subPolicy: -1, threshold: noThreshold };
@@ -67,7 +82,9 @@ export class TraceSettler {
 
   /** Decides a due trace. */
   decide(row: number, trigger: Trigger): void {
-    const { memory, stride, policies, settings } = this.#parts;
+    const { memory, stride, policies, settings, counts } = this.#parts;
+    const counter = triggerCounters[trigger];
+    if (counter !== undefined) counts[counterIndex[counter]]++;
     const at = traceAt(memory, stride, row);
     const facts = this.#readFacts(at);
     if (settings.spanIngest) {
@@ -84,11 +101,17 @@ export class TraceSettler {
     const { memory, stride, policies } = this.#parts;
     const { words } = memory;
     const at = traceAt(memory, stride, row);
-    const fragmentBytes = policies.sizeBytes(words, at + traceRow.words);
     const result = policies.decideOnIngest(this.#readFacts(at), words, at + traceRow.words, this.#wallMs);
-    words[at + traceRow.sizeBytes] += fragmentBytes;
-    if (result.decision === Decision.pending) words.fill(0, at + traceRow.words, at + stride);
-    else this.#settle(row, result, Trigger.ingest, words[at + traceRow.sizeBytes], true);
+    this.closeFragment(row);
+    if (result.decision !== Decision.pending) this.#settle(row, result, Trigger.ingest, words[at + traceRow.sizeBytes], true);
+  }
+
+  /** What was folded is judged: its size counts from here on, and nothing else of it. */
+  closeFragment(row: number): void {
+    const { memory, stride, policies } = this.#parts;
+    const at = traceAt(memory, stride, row);
+    memory.words[at + traceRow.sizeBytes] += policies.sizeBytes(memory.words, at + traceRow.words);
+    memory.words.fill(0, at + traceRow.words, at + stride);
   }
 
   /** A trace above the size limit is not sampled, at once. */

@@ -1,6 +1,6 @@
 /** Decides when each shard has a turn, and what happens with what the turn left: output, freed segments, the next due time, a crash. Main thread. */
 
-import { header, headerDoubles } from '../../../shared/arena/region-layout.ts';
+import { header, headerDoubles, ShardRunState } from '../../../shared/arena/region-layout.ts';
 import type { Clock, Timer } from '../../../shared/clock.ts';
 import { type ShardMemory, shardMemory } from '../../../shared/trace-table/shard-memory.ts';
 import { type ShardTask, ShardTaskStatus } from '../../../workers/shard/shard-settings.ts';
@@ -203,7 +203,9 @@ export class ShardScheduler {
     shard.output = this.#outputFor(shard, Math.max(outputBytes, shard.waitsForBytes), output);
     shard.waitsForBytes = 0;
     shard.lastTurnMs = clock.monotonicMs();
-    shard.epochBefore = shard.memory.words[shard.memory.head + header.epoch];
+    const { words, head } = shard.memory;
+    shard.epochBefore = words[head + header.epoch];
+    if (words[head + header.running] === ShardRunState.rebuilding) words[head + header.running] = ShardRunState.running;
     this.tasks++;
     pool.run(this.#taskFor(shard)).then(
       (result) => {
@@ -303,8 +305,9 @@ export class ShardScheduler {
     shard.running = false;
     this.failures++;
     // A task that died before it began left nothing to mend; one that died after its commit has done its work.
-    const begun = words[head + header.epoch] !== shard.epochBefore;
-    const committed = begun && words[head + header.running] === 0;
+    const state = words[head + header.running];
+    const begun = words[head + header.epoch] !== shard.epochBefore || state === ShardRunState.rebuilding;
+    const committed = begun && state === ShardRunState.idle;
     if (begun && !committed) {
       shard.crashed = true;
       shard.crashes++;
