@@ -149,6 +149,19 @@ t.test('SIGHUP takes a good configuration, and refuses a bad one while the old k
   t.match(await run.ended, { code: 0 });
 });
 
+t.test('SIGTERM does not wait for reloads that have not begun', async (t) => {
+  const run = new Ringtail([`--config=yaml:${configuration('nop: ')}`]);
+  await run.says(/Everything is ready/);
+  for (let count = 0; count < 12; count++) {
+    run.process.kill('SIGHUP');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  run.process.kill('SIGTERM');
+  t.match(await run.ended, { code: 0 });
+  t.match(run.stderr, /Configuration is read again/);
+  t.notMatch(run.stderr.slice(run.stderr.indexOf('Received signal from OS')), /Configuration is read again/);
+});
+
 t.test('a port that is taken is 1, a broken invariant is 3', async (t) => {
   const first = new Ringtail([`--config=yaml:${configuration('nop: ')}`], {
     NODE_OPTIONS: '--import "data:text/javascript,process.on(`SIGUSR2`,()=>{throw new Error(`provoked`)})"',

@@ -74,6 +74,7 @@ class Run {
   /** Reloads and the end run one after the other. */
   #turn: Promise<void> = Promise.resolve();
   #ending = false;
+  #reloadWaits = false;
 
   constructor(options: RunOptions, host: ProcessHost, plan: ServicePlan) {
     this.#options = options;
@@ -143,10 +144,13 @@ class Run {
     });
   }
 
-  /** A configuration that does not check clean is refused and the running one stays. */
+  /** A configuration that does not check clean is refused and the running one stays. A reload that has not begun stands for those asked for meanwhile. */
   #reload(): void {
-    if (this.#ending) return;
+    if (this.#ending || this.#reloadWaits) return;
+    this.#reloadWaits = true;
     this.#serialized(async () => {
+      this.#reloadWaits = false;
+      if (this.#ending) return;
       this.#logger.info({}, 'Configuration is read again.');
       const { configuration, faults } = await read(this.#options, this.#host);
       if (configuration === undefined) {
