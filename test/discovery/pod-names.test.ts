@@ -26,7 +26,8 @@ async function warningsFor(t: Test, hostname: string, hosts: readonly string[]):
   const inCluster = hostname.includes('.svc.');
   if (inCluster) await eventually('the pods are asked for', () => server.asked.some((question) => question.includes(' SRV ')));
   const warnings = () => environment.lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
-  if (hosts.every((host) => /^\d/.test(host)) && inCluster && hosts.length > 0) await eventually('the warning', () => warnings().length > 0);
+  if (hosts.every((host) => /^\d/.test(host)) && inCluster && hosts.length > 0)
+    await eventually('the warning', () => warnings().length > 0);
   await resolver.stop();
   t.equal(server.asked.filter((question) => question.includes(' SRV ')).length, inCluster ? 1 : 0, 'asked once, and in a cluster only');
   await server.stop();
