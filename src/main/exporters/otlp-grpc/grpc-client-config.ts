@@ -11,7 +11,7 @@ import { type GrpcTarget, parseGrpcTarget } from './grpc-target.ts';
 /** Source: configgrpc.ClientConfig of the Collector. */
 const clientFields = {
   endpoint: string().describe('host:port, dns:///host:port, http://…, https://… (TLS) or unix:///path.'),
-  compression: string().default('gzip').describe('gzip, zstd or none; snappy is sent uncompressed.'),
+  compression: string().default('gzip').describe('gzip, zstd, snappy or none.'),
   tls: tlsClientSchema,
   keepalive: presence(
     object({
@@ -59,7 +59,7 @@ const encodings: Readonly<Record<string, GrpcEncoding>> = {
   none: 'identity',
   gzip: 'gzip',
   zstd: 'zstd',
-  snappy: 'identity',
+  snappy: 'snappy',
 };
 const compressionTypes = ['gzip', 'zlib', 'deflate', 'snappy', 'x-snappy-framed', 'zstd', 'lz4', 'none', ''];
 const balancers = ['round_robin', 'pick_first'];
@@ -75,13 +75,6 @@ export function checkClient(config: OtlpGrpcConfig | OtlpTemplateConfig, path: C
     fault('compression', `unsupported compression type "${config.compression}"; one of gzip, zstd, snappy, none`);
   else if (encodings[config.compression] === undefined)
     fault('compression', `unsupported compression type "${config.compression}"; one of gzip, zstd, snappy, none`);
-  if (config.compression === 'snappy') {
-    faults.push({
-      severity: 'warning',
-      path: [...path, 'compression'],
-      message: 'snappy is not built in; messages are sent uncompressed, which every receiver takes',
-    });
-  }
   if (config.balancer_name !== '' && !balancers.includes(config.balancer_name))
     fault('balancer_name', `invalid balancer_name: ${config.balancer_name}`);
   if (config.middlewares.length > 0) {

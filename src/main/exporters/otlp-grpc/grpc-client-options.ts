@@ -12,8 +12,7 @@ export interface GrpcClientSettings {
   readonly logger: Logger;
 }
 
-/** `snappy` is not among them: its messages go out uncompressed, which gRPC allows, and the exporter says so once. */
-export type GrpcEncoding = 'identity' | 'gzip' | 'zstd';
+export type GrpcEncoding = 'identity' | 'gzip' | 'zstd' | 'snappy';
 
 export interface KeepaliveOptions {
   /** Silence after which a ping is sent. */
