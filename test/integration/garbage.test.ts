@@ -16,7 +16,8 @@ const grpcPrefixBytes = 5;
 const requestsPerRound = 100;
 const warmRounds = 8;
 const rounds = 5;
-const [fewSpans, manySpans] = [15, 1500];
+/** Both have traces for every backend. */
+const [fewSpans, manySpans] = [150, 1500];
 /** V8's smallest object has 12 bytes; what is left is per output block, and noise of the compiler. */
 const bytesPerSpanMax = 4;
 
