@@ -27,6 +27,7 @@ class Ringtail {
       this.stderr += chunk;
     });
     this.process = child;
+    t.teardown(() => child.kill('SIGKILL'));
     this.ended = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
   }
 
@@ -161,7 +162,7 @@ t.test('SIGTERM does not wait for reloads that have not begun', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 50));
   run.process.kill('SIGTERM');
   t.match(await run.ended, { code: 0 });
-  t.equal((run.stderr.match(/Configuration is read again/g) ?? []).length, 1);
+  t.notMatch(run.stderr.slice(run.stderr.indexOf('Received signal from OS')), /Configuration is read again/);
   mute.close();
 });
 
