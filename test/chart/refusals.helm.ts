@@ -71,6 +71,11 @@ const sentences: readonly (readonly [string, unknown, RegExp])[] = [
     /decision_wait is "\$\{env:WAIT\}", which is no duration.*set drain\.decisionWaitSeconds/s,
   ],
   ['a Service elsewhere without a name', { sampler: { service: { create: false } } }, /name it in sampler\.serviceName/],
+  [
+    'liveness that would mean readiness',
+    { router: { config: { extensions: { health_check: { liveness_path: null } } } } },
+    /liveness probe of the router asks for \/livez, but extension health_check does not answer there/,
+  ],
   ['nothing', { router: { enabled: false }, sampler: { enabled: false } }, /nothing to install/],
   ['one name for both Services', { router: { fullnameOverride: 'x' }, sampler: { serviceName: 'x' } }, /would both be named x/],
 ];

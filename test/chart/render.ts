@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 
 export const chartFolder = fileURLToPath(new URL('../../helm/ringtail/', import.meta.url));
-export const goldenFolder = fileURLToPath(new URL('./golden/', import.meta.url));
+export const goldenFolder = fileURLToPath(new URL('./fixtures/golden/', import.meta.url));
 
 /** One Kubernetes object, as far as the tests look. */
 export interface Manifest {

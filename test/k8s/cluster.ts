@@ -72,7 +72,12 @@ export class Cluster {
   }
 
   helm(...args: readonly string[]): Promise<Ran> {
-    return run('helm', ['-n', this.namespace, ...args], '', this.#environment);
+    return this.helmOf('helm', ...args);
+  }
+
+  /** The rig has both generations: `helm` is 4. */
+  helmOf(program: 'helm' | 'helm3', ...args: readonly string[]): Promise<Ran> {
+    return run(program, ['-n', this.namespace, ...args], '', this.#environment);
   }
 
   /** Runs a module in a pod that is there, where top-level await and the image's packages are at hand. */

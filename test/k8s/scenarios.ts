@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chartFolder } from '../chart/render.ts';
+import { selfSigned } from '../support/self-signed.ts';
 import type { Cluster } from './cluster.ts';
 
 const release = 'shop';
@@ -33,12 +34,17 @@ function values(cluster: Cluster): object {
   };
 }
 
-async function helmWith(cluster: Cluster, verb: readonly string[], more: readonly string[] = []): Promise<{ code: number; out: string }> {
+async function helmWith(
+  cluster: Cluster,
+  verb: readonly string[],
+  more: readonly string[] = [],
+  program: 'helm' | 'helm3' = 'helm',
+): Promise<{ code: number; out: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'ringtail-values-'));
   try {
     const file = join(folder, 'values.json');
     writeFileSync(file, JSON.stringify(values(cluster)));
-    return await cluster.helm(...verb, release, chartFolder, '--values', file, ...more);
+    return await cluster.helmOf(program, ...verb, release, chartFolder, '--values', file, ...more);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -278,6 +284,29 @@ export const scenarios: Readonly<Record<string, (cluster: Cluster) => Promise<un
     return outcome;
   },
 
+  async 'mutual TLS from routers to samplers; who shows no certificate is turned away'(cluster) {
+    const name = `${service}.${cluster.namespace}.svc.cluster.local`;
+    const own = { sampler: selfSigned('samplers', { hosts: [name, `*.${name}`], addresses: [] }), router: selfSigned('routers') };
+    for (const [tier, other] of [
+      ['sampler', 'router'],
+      ['router', 'sampler'],
+    ] as const) {
+      const stringData = { 'tls.crt': own[tier].cert, 'tls.key': own[tier].key, 'ca.crt': own[other].cert };
+      await cluster.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: `${tier}-tls` }, stringData });
+    }
+    await upgrade(cluster, '--set', 'tls.enabled=true,tls.routerSecret=router-tls,tls.samplerSecret=sampler-tls');
+    await cluster.eventually('the routers know three samplers', () => backendsKnown(cluster, 3));
+    const outcome = (await loaded(cluster, 150, 30)) as Outcome;
+    isWhole(outcome);
+    const code = `import { connect } from 'node:tls';
+      const s = connect({ host: '${sampler}-0.${service}', port: 4317, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+      s.on('error', (e) => { console.log(e.code); process.exit(); }); s.on('data', () => { console.log('taken'); process.exit(); });
+      s.on('secureConnect', () => s.write('PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n')); s.on('close', () => { console.log('closed'); process.exit(); });`;
+    assert.match(await cluster.node('sink', code), /ERR_SSL|closed|ECONNRESET/);
+    await upgrade(cluster);
+    return outcome;
+  },
+
   async 'the autoscaler owns the replicas and follows the load'(cluster) {
     const hpa = ['--set', 'sampler.autoscaling.enabled=true,sampler.autoscaling.minReplicas=3,sampler.autoscaling.maxReplicas=6'];
     await upgrade(cluster, ...hpa);
@@ -310,5 +339,28 @@ export const scenarios: Readonly<Record<string, (cluster: Cluster) => Promise<un
           .trim() === '',
       120_000,
     );
+  },
+
+  async 'Helm 3 installs, upgrades and uninstalls too'(cluster) {
+    const verb = ['upgrade', '--install', '--wait', '--timeout', '300s'];
+    for (const more of [[], ['--set', 'sampler.podAnnotations.note=changed']]) {
+      const { code, out } = await helmWith(cluster, verb, more, 'helm3');
+      assert.equal(code, 0, out);
+    }
+    await cluster.eventually('the routers know three samplers', () => backendsKnown(cluster, 3));
+    const pods = await cluster.kubectl(
+      'get',
+      'pod',
+      '-l',
+      `app.kubernetes.io/instance=${release}`,
+      '-o',
+      'jsonpath={.items[*].status.containerStatuses[0].restartCount}',
+    );
+    assert.match(pods, /^0( 0)*$/, 'containers were restarted');
+    const outcome = (await loaded(cluster, 150, 30)) as Outcome;
+    isWhole(outcome);
+    const { code, out } = await cluster.helmOf('helm3', 'uninstall', release, '--wait', '--timeout', '180s');
+    assert.equal(code, 0, out);
+    return outcome;
   },
 };

@@ -79,11 +79,16 @@
 {{- fail (printf "%s: a heap of %d MiB and an arena of %d MiB leave less than 24 of %d MiB for everything else, and the kernel would kill the pod. Lower %s.memory.heapFraction, or raise the limit." .tier (int64 $memory.heap) (int64 $memory.arena) (int64 $memory.limit) .tier) -}}
 {{- end -}}
 {{- end -}}
-{{- $extensions := ((include "ringtail.config" . | fromYaml).service).extensions | default list -}}
+{{- $config := include "ringtail.config" . | fromYaml -}}
+{{- $extensions := ($config.service).extensions | default list -}}
 {{- $health := "" -}}
 {{- range $extensions -}}{{- if include "ringtail.isType" (dict "id" . "types" (list "health_check")) -}}{{- $health = . -}}{{- end -}}{{- end -}}
 {{- if and (not $health) (or $v.readinessProbe.httpGet $v.livenessProbe.httpGet) -}}
 {{- fail (printf "The %s's configuration starts no health_check extension, but its probes ask for it: add health_check to service.extensions, or replace %s.readinessProbe, livenessProbe and startupProbe." .tier .tier) -}}
+{{- end -}}
+{{- $livenessPath := (($v.livenessProbe).httpGet).path | default "" -}}
+{{- if and $health (eq $livenessPath "/livez") (ne (get (get $config.extensions $health | default dict) "liveness_path" | default "") $livenessPath) -}}
+{{- fail (printf "The liveness probe of the %s asks for /livez, but extension %s does not answer there apart from readiness, and a router would be restarted while it knows no sampler. Add liveness_path: /livez to the extension, or replace %s.livenessProbe and startupProbe." .tier $health .tier) -}}
 {{- end -}}
 {{- end -}}
 
