@@ -206,8 +206,7 @@ export const quirks: readonly Quirk[] = [
     id: 'whole-request-retried',
     section: '2.3',
     collector: 'When one backend fails the whole request fails, and a retry repeats what others have taken.',
-    ringtail:
-      'Only the slices of that backend are tried again; a caller that repeats the request delivers the rest of it alone; backends are called in parallel.',
+    ringtail: "Only that backend's slices are tried again, by Ringtail or by the caller's retry; backends are called in parallel.",
     restored: false,
   },
   {
