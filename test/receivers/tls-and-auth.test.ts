@@ -1,6 +1,6 @@
 /** TLS, client certificates, reload and authentication on both listeners, over real sockets. */
 
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -176,6 +176,9 @@ t.test('a renewed certificate is served after the reload interval, a broken one 
   copyFileSync(file('client.key.pem'), paths.key_file);
   await new Promise((resolve) => setTimeout(resolve, 200));
   t.equal(await served(rig.httpPort), 'renewed.test', 'a key that does not fit leaves the old pair in place');
+  writeFileSync(paths.key_file, '');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  t.equal(await served(rig.httpPort), 'renewed.test', 'so does a key that is not written yet');
 });
 
 t.test('a listener whose certificate cannot be read does not start, and says which file', async (t) => {

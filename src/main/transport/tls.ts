@@ -1,7 +1,14 @@
 /** TLS contexts of servers and clients out of their `tls` blocks: files or texts, versions, suites, reload. Main thread. */
 
 import { readFileSync } from 'node:fs';
-import { type ConnectionOptions, checkServerIdentity, rootCertificates, type SecureContextOptions } from 'node:tls';
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  createSecureContext,
+  rootCertificates,
+  type SecureContext,
+  type SecureContextOptions,
+} from 'node:tls';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Secret } from '../config/fields.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -37,14 +44,44 @@ export function clientTlsOptions(config: TlsClientConfig): ConnectionOptions | u
   const ca = config.ca_file !== '' ? readCa(config, 'ca_file', config.ca_file) : textOf(config.ca_pem);
   const trusted = typeof ca === 'string' && config.include_system_ca_certs_pool ? [...rootCertificates, ca] : ca;
   const override = config.server_name_override;
+  const context = { ...contextOptions(config), ...(trusted === undefined ? {} : { ca: trusted as string | string[] }) };
   return {
-    ...contextOptions(config),
-    ...(trusted === undefined ? {} : { ca: trusted as string | string[] }),
+    ...(config.reload_interval > 0 ? { ...context, secureContext: reloadingContext(config, context) } : context),
     rejectUnauthorized: !config.insecure_skip_verify,
     ...(override === ''
       ? {}
       : { servername: override, checkServerIdentity: (_host, certificate) => checkServerIdentity(override, certificate) }),
   };
+}
+
+/**
+ * A context for clients whose certificate is renewed on disk. Connections of a client are few, so the files are looked at for each of them and no
+ * timer is needed; while they cannot be read or do not fit together, the last good pair is used.
+ *
+ * Source: node reads `context` of the context object it is given once for every socket that it wraps.
+ */
+function reloadingContext(config: TlsClientConfig, first: SecureContextOptions): SecureContext {
+  let inUse = JSON.stringify(first);
+  let current = createSecureContext(first);
+  const reload = (): unknown => {
+    try {
+      const options = {
+        ...first,
+        ...contextOptions(config),
+        ...(config.ca_file === '' ? {} : { ca: readCa(config, 'ca_file', config.ca_file) }),
+      };
+      const now = JSON.stringify(options);
+      if (now !== inUse) {
+        current = createSecureContext(options);
+        inUse = now;
+      }
+    } catch {
+      // Half written, or gone for a moment: the next connection looks again.
+    }
+    return current.context;
+  };
+  const context = createSecureContext(first);
+  return Object.defineProperty(context, 'context', { get: reload, enumerable: true });
 }
 
 function contextOptions(config: CommonConfig): SecureContextOptions {
@@ -70,7 +107,11 @@ function textOf(secret: Secret): string | undefined {
 }
 
 function readPem(key: string, file: string, text: Secret): string | undefined {
-  return file === '' ? textOf(text) : readFile(key, file);
+  if (file === '') return textOf(text);
+  const pem = readFile(key, file);
+  // A file that is just being written; without this a listener would go on with a certificate and no key.
+  if (!pem.includes('-----BEGIN ')) throw new TlsLoadError(`failed to load TLS config: ${key}: no PEM data in ${file}`);
+  return pem;
 }
 
 function readFile(key: string, file: string): string {
