@@ -63,8 +63,9 @@ export function bindConfiguration(
   const sections = {} as Record<Section, BoundSection>;
   const connectors = bindConnectors(loaded.raw, options, faults);
   const named = namedIds(loaded.raw, connectors.leftOut);
+  const featureGates = options.featureGates ?? new Set();
   for (const section of Object.keys(sectionKinds) as Section[]) {
-    sections[section] = bindSection(section, loaded.raw[section], { types: componentTypes, named: named[section] }, faults);
+    sections[section] = bindSection(section, loaded.raw[section], { types: componentTypes, named: named[section], featureGates }, faults);
   }
   const service = bindService(loaded.raw, { sections, connectors }, options, faults);
   const telemetry = decoded.kind === 'decoded' ? decoded.config.service.telemetry : undefined;
@@ -97,6 +98,7 @@ interface SectionTerms {
   readonly types: readonly ComponentType[];
   /** Ids of this section that run. */
   readonly named: ReadonlySet<string>;
+  readonly featureGates: ReadonlySet<string>;
 }
 
 function bindSection(section: Section, raw: unknown, terms: SectionTerms, faults: ConfigFault[]): BoundSection {
@@ -134,7 +136,7 @@ function bindComponent(section: Section, key: string, raw: unknown, terms: Secti
     faults.push(...outcome.faults.map((fault) => below(path, fault)));
     return;
   }
-  const checked = type.check?.(outcome.config, id) ?? [];
+  const checked = type.check?.(outcome.config, id, terms.featureGates) ?? [];
   faults.push(...[...outcome.warnings, ...checked].map((fault) => below(path, fault)));
   bound.components.set(text, { id, type, config: outcome.config });
 }

@@ -99,7 +99,7 @@ interface ComponentTypeBase<Config> {
   readonly aliases?: readonly string[];
   readonly schema: FieldSchema<Config>;
   /** Checks across fields; paths are relative to the component's own config. Runs in `check` too. */
-  check?(config: Config, id: ComponentId): readonly ConfigFault[];
+  check?(config: Config, id: ComponentId, featureGates?: ReadonlySet<string>): readonly ConfigFault[];
 }
 
 export interface ReceiverType<Config> extends ComponentTypeBase<Config> {

@@ -206,9 +206,7 @@ function judgeString(written: WrittenLeaf, name: string, path: Path, fault: Faul
   return isRight ? { type: 'string_attribute', name, key, values, enabledRegexMatching, cacheMaxSize, invertMatch } : undefined;
 }
 
-const noGates: ReadonlySet<string> = new Set();
-const lambdaGate = 'ottl.functions.enableLambda';
-const lambdaGates: ReadonlySet<string> = new Set([lambdaGate]);
+const lambdaGates: ReadonlySet<string> = new Set(['ottl.functions.enableLambda']);
 
 function judgeOttl(written: WrittenLeaf, name: string, path: Path, fault: Fault): LeafPolicyConfig | undefined {
   const { error_mode: errorMode, span, spanevent } = written.ottl_condition;
@@ -227,15 +225,11 @@ function judgeOttl(written: WrittenLeaf, name: string, path: Path, fault: Fault)
 function judgeConditions(texts: readonly string[], context: 'span' | 'spanevent', path: Path, fault: Fault): boolean {
   let areRight = true;
   for (const [index, text] of texts.entries()) {
-    const outcome = compileConditions([text], context, { featureGates: noGates, clock: systemClock });
+    // Whether the gate for lambdas is open is asked when the whole block is known: `checkTailSampling`.
+    const outcome = compileConditions([text], context, { featureGates: lambdaGates, clock: systemClock });
     if (!(outcome instanceof OttlFault)) continue;
-    const withLambdas = compileConditions([text], context, { featureGates: lambdaGates, clock: systemClock });
-    if (withLambdas instanceof OttlFault) {
-      areRight = false;
-      fault(outcome.message, [...path, index]);
-    } else {
-      warn(`has a lambda, which needs --feature-gates=+${lambdaGate}`, [...path, index]);
-    }
+    areRight = false;
+    fault(outcome.message, [...path, index]);
   }
   return areRight;
 }

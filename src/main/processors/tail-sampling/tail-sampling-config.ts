@@ -3,6 +3,7 @@
 import type { PolicyConfig } from '../../../shared/policy-config.ts';
 import type { ConfigFault } from '../../config/config-fault.ts';
 import { bool, choice, componentId, duration, type Infer, int, object, string, uint } from '../../config/fields.ts';
+import { lambdaFaults } from './lambda-gate.ts';
 import { policyList } from './policies-config.ts';
 
 const storageGate = 'processor.tailsamplingprocessor.tailstorageextension';
@@ -41,8 +42,12 @@ export const tailSamplingSchema = object({
 export type TailSamplingConfig = Infer<typeof tailSamplingSchema>;
 
 /** Checks across fields, in the Collector's order. Paths are relative to the component's own config. */
-export function checkTailSampling(config: TailSamplingConfig): readonly ConfigFault[] {
-  const faults: ConfigFault[] = [];
+export function checkTailSampling(
+  config: TailSamplingConfig,
+  _id: unknown = undefined,
+  featureGates: ReadonlySet<string> = new Set(),
+): readonly ConfigFault[] {
+  const faults: ConfigFault[] = lambdaFaults(config.policies, featureGates);
   const report = (severity: ConfigFault['severity'], path: ConfigFault['path'], message: string) => {
     faults.push({ severity, path, message });
   };
@@ -75,7 +80,7 @@ function checkOnIngest(
     report(
       'warning',
       path,
-      'with span-ingest a drop policy that may still match keeps every trace from being sampled before its decision wait is over; it is then decided on all that came',
+      'with span-ingest a drop policy that may still match keeps every trace from being sampled, as in the Collector: what is undecided when its wait is over is not sampled',
     );
   } else if (judgesAbsence(policy)) {
     report(

@@ -195,3 +195,22 @@ policies:
   t.same(policies.map(isStateful), [false, false, false, true, true, true]);
   t.end();
 });
+
+t.test('a lambda needs its gate, wherever the condition stands', (t) => {
+  const condition = `type: ottl_condition, ottl_condition: { span: ['true', 'Any(attributes["x"], (k, v) => v == 1)'] }`;
+  const gates = new Set(['ottl.functions.enableLambda']);
+  for (const [yaml, path] of [
+    [policy(condition), 'policies.0.ottl_condition.span.1'],
+    [policy(`type: and, and: { and_sub_policy: [{ name: b, ${condition} }] }`), 'policies.0.and.and_sub_policy.0.ottl_condition.span.1'],
+    [policy(`type: not, not: { not_sub_policy: { name: b, ${condition} } }`), 'policies.0.not.not_sub_policy.ottl_condition.span.1'],
+  ] as const) {
+    const config = configOf(yaml);
+    const [fault, ...others] = checkTailSampling(config);
+    t.equal(fault?.path.join('.'), path);
+    t.equal(fault?.severity, 'error');
+    t.match(fault?.message, /for "a": unable to parse OTTL condition.*`ottl\.functions\.enableLambda` feature gate/);
+    t.same(others, []);
+    t.same(checkTailSampling(config, undefined, gates), []);
+  }
+  t.end();
+});
