@@ -161,7 +161,7 @@ export const scenarios: Readonly<Record<string, (cluster: Cluster) => Promise<un
     });
   },
 
-  async 'samplers 9 to 30 to 9 under load, the range of the autoscaler'(cluster) {
+  async 'large: samplers 9 to 30 to 9 under load, the range of the autoscaler'(cluster) {
     await upgrade(cluster, '--set', 'sampler.replicaCount=9');
     await cluster.eventually('the routers know nine samplers', () => backendsKnown(cluster, 9));
     const outcome = await loaded(cluster, 4800, 30, async () => {
