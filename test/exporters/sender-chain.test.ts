@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { backOffMs } from '../../src/main/exporters/sender/back-off.ts';
-import { cutRequest } from '../../src/main/exporters/sender/cut-request.ts';
+import { cutParts } from '../../src/main/exporters/sender/cut-parts.ts';
 import type { SendOutcome, SendRequest } from '../../src/main/exporters/sender/send-request.ts';
 import { createSenderChain, type SenderChainConfig } from '../../src/main/exporters/sender/sender-chain.ts';
 import {
@@ -218,7 +218,7 @@ t.test('cutting a request loses and doubles nothing, and keeps every span’s co
     fc.property(fc.integer(), fc.integer({ min: 1, max: 20 }), fc.constantFrom('items' as const, 'bytes' as const), (seed, size, sizer) => {
       const bytes = randomRequest(new Dice(seededPrng(seed)));
       const spans = decodeSpans(bytes);
-      const cut = cutRequest(arena, [bytes], bytes.length, spans.length, sizer, sizer === 'items' ? size : size * 40);
+      const cut = cutParts(arena, [bytes], bytes.length, spans.length, sizer, sizer === 'items' ? size : size * 40);
       if (cut === undefined) return true;
       const head = decodeSpans(Buffer.concat(cut.head.chunks));
       const rest = decodeSpans(Buffer.concat(cut.rest.chunks));

@@ -7,7 +7,7 @@ import { accepted, GrpcStatus, refusedPermanent, refusedRetryable } from '../../
 import type { Logger } from '../../telemetry/logger.ts';
 import type { BoundCounter } from '../../telemetry/metrics.ts';
 import { type Batch, Batcher, type Piece } from './batcher.ts';
-import { cutRequest } from './cut-request.ts';
+import { cutParts } from './cut-parts.ts';
 import { copyToOwned, type OwnedBytes } from './owned-bytes.ts';
 import type { QueueConfig } from './queue-config.ts';
 import type { Sender, SendOutcome, SendRequest } from './send-request.ts';
@@ -211,7 +211,7 @@ function cutPiece(
   sizer: 'items' | 'bytes',
   sizeMax: number,
 ): { head: Piece<Item>; rest: Piece<Item> | undefined } {
-  const cut = cutRequest(arena, piece.chunks, piece.byteLength, piece.spanCount, sizer, sizeMax);
+  const cut = cutParts(arena, piece.chunks, piece.byteLength, piece.spanCount, sizer, sizeMax);
   if (cut === undefined) return { head: piece, rest: undefined };
   piece.item.piecesOpen++;
   return { head: { item: piece.item, ...cut.head }, rest: { item: piece.item, ...cut.rest } };

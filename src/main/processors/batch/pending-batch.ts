@@ -3,7 +3,7 @@
 import type { Arena, ArenaBlock } from '../../arena/arena.ts';
 import { copyBytes } from '../../arena/copy-bytes.ts';
 import type { TracesPayload } from '../../pipeline/component.ts';
-import { cutRequest } from './cut-request.ts';
+import { cutRequest } from '../../pipeline/cut-request.ts';
 
 /** A batch on its way out; `release` gives its room back once it has been taken. */
 export interface TakenBatch {
@@ -110,7 +110,7 @@ export class PendingBatch {
       return 0;
     }
     if (block === undefined) return undefined;
-    const halves = cutRequest(this.#arena, block.offset + start, end - start, headSpans);
+    const halves = cutRequest(this.#arena, block.offset + start, end - start, { spansMax: headSpans, bytesMax: Infinity });
     if (halves === undefined) return undefined;
     try {
       // The head holds fewer spans under the same headers, so it is never longer than what it replaces.
