@@ -151,5 +151,5 @@ t.test('only names are resolved, and only for round_robin', async (t) => {
   t.equal(kindOf('pods.test:4317', false), 'Http2Client');
   t.equal(kindOf('10.0.0.1:4317', true), 'Http2Client');
   t.equal(kindOf('[::1]:4317', true), 'Http2Client');
-  t.equal(kindOf('unix:///tmp/socket', true), 'Http2Client');
+  t.equal(kindOf('unix:///run/otlp.sock', true), 'Http2Client');
 });

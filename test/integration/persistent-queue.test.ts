@@ -12,6 +12,8 @@ const cli = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url));
 const consumers = 4;
 const spansEach = 20;
 const kills = 2;
+/** Generous: the machine may be busy. */
+const limitMs = 60_000;
 
 interface Ringtail {
   readonly process: ChildProcess;
@@ -29,7 +31,7 @@ async function start(configuration: string): Promise<Ringtail> {
   });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   const listening = (): RegExpExecArray | null => /"protocol":"http".*"port":(\d+)/.exec(log);
-  await until(() => listening() !== null || child.exitCode !== null, 'the receiver');
+  await until(() => listening() !== null || child.exitCode !== null, 'the receiver', limitMs);
   const port = listening()?.[1];
   if (port === undefined) throw new Error(log);
   return { process: child, port: Number(port), ended };
@@ -75,13 +77,13 @@ service:
     const run = await start(configuration);
     const before = acknowledged.length;
     const loads = Promise.all(Array.from({ length: 6 }, () => load(run)));
-    await until(() => acknowledged.length - before > 300 * spansEach, 'load');
+    await until(() => acknowledged.length - before > 300 * spansEach, 'load', limitMs);
     t.ok(run.process.kill('SIGKILL'));
     await Promise.all([run.ended, loads]);
   }
   const last = await start(configuration);
   const idle = (): boolean => new Set(spansTaken([sink])).size >= new Set(acknowledged).size;
-  await until(() => sink.taken.length >= acknowledged.length / spansEach && idle(), 'everything at the sink', 15_000);
+  await until(() => sink.taken.length >= acknowledged.length / spansEach && idle(), 'everything at the sink', limitMs);
   last.process.kill('SIGTERM');
   t.equal(await last.ended, 0);
   const taken = spansTaken([sink]);

@@ -138,7 +138,7 @@ t.test('a queue in front with retries: callers are never refused, the failing ba
   const report: CallerReport = { spanIds: [], tries: 0 };
   await Promise.all(Array.from({ length: callers }, () => call(exporter, report)));
   t.equal(report.tries, callers * requestsEach, 'none refused');
-  await until(() => numbersOf(settings.metrics, 'otelcol_exporter_queue_size') === 0, 'the queue runs empty');
+  await until(() => numbersOf(settings.metrics, 'otelcol_exporter_queue_size') === 0, 'the queue runs empty', 60_000);
   checkLedger(t, ledger, settings, report.spanIds);
   t.same(await exporter.drain(performance.now() + 5_000), { spansLost: 0 });
   await exporter.stop();
