@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { LoadResult } from './tier/load-process.ts';
 import { figureOf, measureTier, ringtail, whyNoTiers } from './tier/measure-tier.ts';
 import { type TierCase, tierCases } from './tier/tier-case.ts';
 
@@ -40,33 +41,44 @@ interface Row {
   readonly ours: number;
   readonly ratios: readonly number[];
   readonly rssMib: number;
+  /** Medians, spans per second and milliseconds from making a trace to its coming out (p99). */
+  readonly rates: readonly [collector: number, ours: number];
+  readonly outMs: readonly [collector: number, ours: number];
 }
 
 /** Interleaved pairs, so that what else the machine does hits both alike. */
 async function compare(tier: TierCase, pairs: number, timeScale: number): Promise<Row> {
-  const collector: number[] = [];
-  const ours: number[] = [];
-  let rssMib = 0;
+  const collector: LoadResult[] = [];
+  const ours: LoadResult[] = [];
   for (let pair = 0; pair < pairs; pair++) {
-    collector.push(figureOf(tier, await measureTier(tier, [binary], { timeScale })));
-    const result = await measureTier(tier, ringtail(), { timeScale });
-    ours.push(figureOf(tier, result));
-    rssMib = Math.max(rssMib, result.rssPeakMib);
+    collector.push(await measureTier(tier, [binary], { timeScale }));
+    ours.push(await measureTier(tier, ringtail(), { timeScale }));
   }
-  const ratios = collector.map((value, pair) => value / ours[pair]!);
-  const row = { tier, collector: median(collector), ours: median(ours), ratios, rssMib };
+  const figures = (results: readonly LoadResult[]) => results.map((result) => figureOf(tier, result));
+  const both = (pick: (result: LoadResult) => number) => [median(collector.map(pick)), median(ours.map(pick))] as const;
+  const row: Row = {
+    tier,
+    collector: median(figures(collector)),
+    ours: median(figures(ours)),
+    ratios: figures(collector).map((value, pair) => value / figures(ours)[pair]!),
+    rssMib: Math.max(...ours.map(({ rssPeakMib }) => rssPeakMib)),
+    rates: both(({ spansPerSecond }) => spansPerSecond),
+    outMs: both(({ outMsP99 }) => outMsP99),
+  };
   process.stdout.write(`${lineOf(row)}\n`);
   return row;
 }
 
-function lineOf({ tier, collector, ours, ratios, rssMib }: Row): string {
+function lineOf({ tier, collector, ours, ratios, rssMib, rates, outMs }: Row): string {
   const isTime = tier.figure === 'micros per span';
   const shown = (value: number) => (isTime ? `${value.toFixed(2)} µs` : `${value.toFixed(0)} B`);
   const range = `${Math.min(...ratios).toFixed(1)}–${Math.max(...ratios).toFixed(1)}`;
   const wanted = isTime ? `${tier.must} / ${tier.aim}` : `≤ ${tier.must} B / ${tier.aim} B`;
   const name = tier.name.replace('tier/', '');
-  return `| ${name} | ${shown(collector)} | ${shown(ours)} | **${median(ratios).toFixed(1)}** (${range}) | ${wanted} | ${Math.round(rssMib)} MiB |`;
+  return `| ${name} | ${shown(collector)} | ${shown(ours)} | **${median(ratios).toFixed(1)}** (${range}) | ${wanted} | ${Math.round(rssMib)} MiB | ${inThousands(rates)} | ${outMs.map(Math.round).join(' / ')} |`;
 }
+
+const inThousands = (rates: readonly number[]) => rates.map((rate) => `${Math.round(rate / 1000)}k`).join(' / ');
 
 function tableOf(rows: readonly Row[], command: string): string {
   const machine = `${availableParallelism()} cores of ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()} ${arch()}`;
@@ -79,8 +91,8 @@ function tableOf(rows: readonly Row[], command: string): string {
     `- commit: ${text('git', 'rev-parse', '--short', 'HEAD')}${text('git', 'status', '--porcelain', '../../src') === '' ? '' : ', with changes that are not committed'}`,
     `- command: \`${command}\``,
     '',
-    '| work | Collector | Ringtail | Collector : Ringtail, median (range) | must / aim | RSS of Ringtail |',
-    '|---|---|---|---|---|---|',
+    '| work | Collector | Ringtail | Collector : Ringtail, median (range) | must / aim | RSS of Ringtail | spans/s, Collector / Ringtail | ms to come out, p99 |',
+    '|---|---|---|---|---|---|---|---|',
     ...rows.map(lineOf),
     '',
     '',
