@@ -17,6 +17,8 @@ export class ShardOutput {
   pendingSkip = 0;
   /** Arrival of what is pending, +Infinity when nothing is; holds the watermark. */
   pendingArrival = Number.POSITIVE_INFINITY;
+  /** The main thread had less room than the last task asked for, and no prospect of more: decisions go on, and what does not fit waits. */
+  isShort = false;
   readonly #kernel: Kernel;
   readonly #memory: ShardMemory;
   /** Gate `usetracestate`. */
@@ -64,6 +66,7 @@ export class ShardOutput {
     this.pendingSpans = words[head + header.pendingSpans];
     this.pendingSkip = words[head + header.pendingSkip];
     this.pendingArrival = doubles[headDoubles + headerDoubles.pendingArrival];
+    this.isShort = length > 0 && length < words[head + header.outputNeeded];
   }
 
   /** Frames what an earlier task left. False when it still does not fit: then as much of it as does, since the main thread lent all it had. */

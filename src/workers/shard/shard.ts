@@ -360,7 +360,8 @@ export class Shard {
     const { memory, stride, settings } = this;
     const rows = dueRows(memory, stride, task, settings.decisionWaitMs);
     const sizes = rows.map((row) => this.#room.bytesOf(row));
-    const { count, requireBytes } = planBatch(sizes, this.output.roomBytes);
+    const plan = planBatch(sizes, this.output.roomBytes);
+    const { count, requireBytes } = this.output.isShort ? { count: Math.min(1, rows.length), requireBytes: 0 } : plan;
     const batch = rows.slice(0, count);
     if (count > 0) this.settler.judgeBatch(batch);
     for (const row of batch) this.settler.decide(row, triggerOf(memory, stride, row, task, settings.decisionWaitMs));

@@ -62,7 +62,7 @@ export class ThresholdRoom {
 
   #has(bytes: number): boolean {
     const { output } = this.#parts;
-    if (bytes <= output.roomBytes) return true;
+    if (output.isShort || bytes <= output.roomBytes) return true;
     output.require(bytes);
     return false;
   }

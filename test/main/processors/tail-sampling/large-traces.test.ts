@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { Arena, ArenaBlock } from '../../../../src/main/arena/arena.ts';
 import { accepted, type ConsumeOutcome } from '../../../../src/main/pipeline/consume-outcome.ts';
+import { traceStateGate } from '../../../../src/workers/policies/compile-policies.ts';
 import { decodeSpans, requestBytes, type SpanSpec, spanIdOf, traceIdOf } from '../../../support/otlp.ts';
 import { samplerRig } from '../../../support/sampler-rig.ts';
 
@@ -111,3 +112,19 @@ for (const requestMiB of [4, 17]) {
     t.equal(rig.arena.heldBytes(), 0, `${heldBytes} before`);
   });
 }
+
+t.test('with the gate usetracestate a trace larger than any free block still goes out, if without thresholds', async (t) => {
+  const sink = collector();
+  const options = { capacityMiB: 32, answer: sink.answer, featureGates: [traceStateGate] };
+  const rig = samplerRig({ decision_wait: '1s', policies: always }, options);
+  await rig.processor.start();
+  for (let trace = 1; trace <= 3; trace++) {
+    for (let part = 0; part < 20; part++) await rig.send(request('large', span(trace, trace * 100 + part, 20_000)));
+  }
+  const hostages = holdFreeBlocks(rig.arena, 128 << 10);
+  await rig.clock.advance(10_000);
+  t.equal(new Set(sink.names).size, 60);
+  t.equal(sink.names.length, 60);
+  for (const block of hostages) rig.arena.release(block);
+  await rig.processor.stop();
+});
