@@ -1,14 +1,20 @@
 /** Gate `usetracestate` end to end: thresholds on kept spans, limiters over all that is due, the counter of what cannot be parsed (spec 1.10, 5.4). */
 
 import t from 'tap';
+import { seededPrng } from '../../../../src/shared/prng.ts';
+import { membersMax, parseOtelTraceState, withThreshold } from '../../../../src/workers/policies/otel-trace-state.ts';
 import {
   concat,
+  type DecodedSpan,
+  Dice,
   decodeSpans,
   lengthField,
+  randomRequest,
   requestBytes,
   type SpanSpec,
   spanBytes,
   spanIdOf,
+  spanTexts,
   traceIdOf,
   utf8,
   varintField,
@@ -124,6 +130,33 @@ t.test('everything else of a rewritten span stays, unknown fields and padded len
   t.equal(decodeSpans(bytes).length, 1);
   await plain.processor.stop();
 });
+
+t.test('whatever the encoding, a kept span differs from what came in its threshold alone', async (t) => {
+  for (let seed = 1; seed <= 25; seed++) {
+    const dice = new Dice(seededPrng(seed));
+    const requests = [randomRequest(dice, { oddness: 0.3 }), randomRequest(dice, { oddness: 0 })];
+    const kept: DecodedSpan[] = [];
+    const rig = samplerRig(
+      { decision_wait: '1s', policies: [all] },
+      { capacityMiB: 16, featureGates, accepted: (bytes) => kept.push(...decodeSpans(bytes)) },
+    );
+    await rig.processor.start();
+    for (const request of requests) await rig.send(request);
+    await rig.clock.advance(1500);
+    const written = ({ span: one, ...rest }: DecodedSpan): DecodedSpan => {
+      const state = parseOtelTraceState(String(one.traceState ?? ''), membersMax.w3c);
+      return { ...rest, span: { ...one, traceState: (state && withThreshold(state, 0n)) ?? one.traceState } };
+    };
+    const wanted = requests.flatMap((request) => decodeSpans(request)).map(written);
+    if (!t.same(spanTexts(kept.map(inOrder)), spanTexts(wanted.map(inOrder)), `seed ${seed}`)) break;
+    await rig.processor.stop();
+  }
+});
+
+/** A rewritten tracestate may stand elsewhere in the message, so keys are put in order. */
+function inOrder(kept: DecodedSpan): DecodedSpan {
+  return { ...kept, span: Object.fromEntries(Object.entries(kept.span).sort()) };
+}
 
 t.test('a limiter keeps the highest randomness of all that is due in a turn, whatever came first', async (t) => {
   const rig = gateRig({ policies: [{ name: 'r', type: 'rate_limiting', rate_limiting: { spans_per_second: 1, burst_capacity: 2 } }] });
