@@ -155,6 +155,7 @@ export class LoadBalancingExporter implements Exporter {
     const settings = this.#settings;
     const { arena, clock, prng, logger, id } = settings;
     const template = this.#config.protocol.otlp;
+    const { sending_queue: front } = this.#config;
     const policy = slicePolicyOf(this.#config);
     const blocks = new FrameBlocks(arena, Math.floor(arena.capacityBytes * arenaShare));
     const authenticator = template.auth === undefined ? undefined : authenticatorOf(settings, template.auth.authenticator.text);
@@ -183,7 +184,7 @@ export class LoadBalancingExporter implements Exporter {
       retry: policy.retry,
       requestBudgetMs: policy.requestBudgetMs,
       childQueue: queue && childQueueOf(queue),
-      deliveries: this.#config.sending_queue?.enabled ? undefined : new PartialDeliveries(clock),
+      deliveries: front?.enabled && !front.wait_for_result ? undefined : new PartialDeliveries(clock),
       createBackend: (endpoint) => this.#createBackend(backendSettings, endpoint),
       onUnreachable: () => this.#resolver?.refresh(),
     });
