@@ -1,7 +1,7 @@
 /** One unusable span among others, over real sockets and in every encoding: the others are taken, and the client is told. */
 
 import t, { type Test } from 'tap';
-import { accepted, refusedRetryable } from '../../src/main/pipeline/consume-outcome.ts';
+import { accepted, GrpcStatus, refusedRetryable } from '../../src/main/pipeline/consume-outcome.ts';
 import { Intake } from '../../src/main/receivers/otlp/intake.ts';
 import { exportTraceServiceResponse } from '../../src/shared/otlp/messages.ts';
 import { concat, lengthField, spanBytes, spanIdOf, traceIdOf, unhex } from '../support/otlp.ts';
@@ -113,6 +113,16 @@ t.test('it works for bytes on the heap too, when the arena is full', async (t) =
   const outcome = await intake.export([mixed], mixed.length, undefined);
   t.match(outcome, { kind: 'accepted', rejected: { spanCount: 2, message } });
   t.ok(seen[0]!.equals(clean));
+});
+
+t.test('a request larger than the arena can ever hold is refused for good, one that only finds it full may come again', async (t) => {
+  const { settings } = testSettings({ arenaBytes: 8 << 20 });
+  const intake = new Intake(settings, { consume: async () => accepted }, 'grpc');
+  const huge = Buffer.alloc(5 << 20);
+  t.match(await intake.export([huge], huge.length, undefined), { kind: 'refused', retryable: false, code: GrpcStatus.resourceExhausted });
+  while (settings.arena.acquire(65_536) !== undefined);
+  const large = huge.subarray(0, 3 << 20);
+  t.match(await intake.export([large], large.length, undefined), { kind: 'refused', retryable: true, code: GrpcStatus.resourceExhausted });
 });
 
 t.test('the gate receiverhelper.newReceiverMetrics counts requests and tells refused from failed', async (t) => {

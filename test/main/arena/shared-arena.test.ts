@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { ArenaBlock } from '../../../src/main/arena/arena.ts';
+import { largestBlockBytes } from '../../../src/main/arena/largest-block.ts';
 import { createArena } from '../../../src/main/arena/shared-arena.ts';
 import { memoryBytesMax } from '../../../src/shared/kernel-module.ts';
 
@@ -125,4 +126,13 @@ t.test('the kernel reads and writes next to the end of the largest arena', (t) =
   t.equal(arena.kernel.frame(rowsAt, rowsAt + 1024), rowsAt + 1024 + request.length);
   t.same(top.bytes.slice(1024, 1024 + request.length), request);
   t.end();
+});
+
+t.test('the largest block is what an empty arena has, and no more', async (t) => {
+  for (const mib of [8, 33, 64, 100, 192, 255]) {
+    const arena = createArena({ capacityBytes: mib * 1024 * 1024 });
+    const bytes = largestBlockBytes(arena.capacityBytes);
+    t.equal(arena.acquire(bytes + 1), undefined, `${mib} MiB`);
+    t.ok(arena.acquire(bytes), `${mib} MiB`);
+  }
 });

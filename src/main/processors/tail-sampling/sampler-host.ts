@@ -1,6 +1,7 @@
 /** What all tail_sampling instances of a process share: the pool of workers, and who decides early when memory is short. Main thread. */
 
 import type { Arena } from '../../arena/arena.ts';
+import { largestBlockBytes } from '../../arena/largest-block.ts';
 import { createShardPool, type ShardPool } from './worker-pool.ts';
 
 /** An instance, as the host sees it when memory is short. */
@@ -70,6 +71,12 @@ export class SamplerHost {
   /** Whether a request may take a further segment of so many bytes. */
   mayGrow(bytes: number): boolean {
     return this.#used() + bytes <= this.#room() * hardPart;
+  }
+
+  /** Whether a request of so many bytes could be held if nothing else were. */
+  couldHold(bytes: number): boolean {
+    const blockBytes = 2 ** Math.ceil(Math.log2(bytes));
+    return blockBytes <= Math.min(this.#room() * hardPart, largestBlockBytes(this.#arena.capacityBytes));
   }
 
   /**

@@ -30,6 +30,8 @@ const segmentBytesMax = 1024 * 1024;
 /** Sampled spans are framed into pieces of this size. */
 const outputBytes = 256 * 1024;
 const retryWhenFullMs = 500;
+/** Without RetryInfo: sending it again would not help. */
+const tooLarge = refusedPermanent('the request is larger than the memory for undecided traces', GrpcStatus.resourceExhausted);
 /** What the Collector holds when `num_traces` is not written. */
 const collectorNumTraces = 50_000;
 
@@ -133,6 +135,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
         this.#host.relieve();
         return accepted;
       case 'full':
+        if (!this.#host.couldHold(payload.bytes.length)) return tooLarge;
         this.#host.relieve(true);
         return this.#full('the memory for undecided traces is used up');
       case 'behind':
@@ -159,7 +162,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
     const context = { sampleOnFirstMatch: config.sample_on_first_match, otelcolCompatibility, featureGates, shards, shardIndex: 0 };
     const bytesGate = featureGates.has('processor.tailsamplingprocessor.metricstatcountbytessampled');
     const needsSizes = config.maximum_trace_size_bytes > 0 || bytesGate;
-    const compiled = compilePolicies(config.policies, { ...context, needsSizes });
+    const compiled = compilePolicies(config.policies, { ...context, needsSizes, atDecision: config.sampling_strategy !== 'span-ingest' });
     const plan = planRegion(arena, {
       shards,
       stateWords: compiled.stateWords,

@@ -2,7 +2,9 @@
 
 import { KernelError } from '../../../shared/arena/rows.ts';
 import type { Kernel } from '../../../shared/kernel.ts';
+import type { Arena } from '../../arena/arena.ts';
 import { copyBytes } from '../../arena/copy-bytes.ts';
+import { largestBlockBytes } from '../../arena/largest-block.ts';
 import type { ComponentSettings, RequestMetadata, TracesConsumer, TracesPayload } from '../../pipeline/component.ts';
 import {
   accepted,
@@ -49,6 +51,7 @@ const faultTexts: Record<number, string> = {
 /** One per transport of a receiver. */
 export class Intake {
   readonly #next: TracesConsumer;
+  readonly #arena: Arena;
   readonly #kernel: Kernel;
   readonly #buffers: ReceiveBuffers;
   readonly #logger: Logger;
@@ -63,6 +66,7 @@ export class Intake {
   constructor(settings: ComponentSettings, next: TracesConsumer, transport: IntakeTransport) {
     const attributes = { receiver: settings.id.text, transport };
     this.#next = next;
+    this.#arena = settings.arena;
     this.#kernel = settings.arena.kernel;
     this.#buffers = ReceiveBuffers.of(settings.arena);
     this.#logger = settings.logger;
@@ -98,6 +102,11 @@ export class Intake {
     const buffer = this.#buffers.take(byteLength);
     if (buffer === undefined) {
       this.countRefusal('no_memory');
+      const { capacityBytes } = this.#arena;
+      if (byteLength > largestBlockBytes(capacityBytes)) {
+        const message = `a request of ${byteLength} bytes is larger than the memory for spans, ${capacityBytes} bytes, can ever hold`;
+        return refusedPermanent(message, GrpcStatus.resourceExhausted);
+      }
       return refusedRetryable('no memory for the request: the arena is full', {
         code: GrpcStatus.resourceExhausted,
         retryAfterMs: retryWhenFullMs,

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Arena, ArenaBlock } from '../../../../src/main/arena/arena.ts';
-import { accepted, type ConsumeOutcome } from '../../../../src/main/pipeline/consume-outcome.ts';
+import { accepted, type ConsumeOutcome, GrpcStatus } from '../../../../src/main/pipeline/consume-outcome.ts';
 import { traceStateGate } from '../../../../src/workers/policies/compile-policies.ts';
 import { decodeSpans, requestBytes, type SpanSpec, spanIdOf, traceIdOf } from '../../../support/otlp.ts';
 import { samplerRig } from '../../../support/sampler-rig.ts';
@@ -126,5 +126,16 @@ t.test('with the gate usetracestate a trace larger than any free block still goe
   t.equal(new Set(sink.names).size, 60);
   t.equal(sink.names.length, 60);
   for (const block of hostages) rig.arena.release(block);
+  await rig.processor.stop();
+});
+
+t.test('a request that could never be held is refused for good, and takes nothing else down', async (t) => {
+  const rig = samplerRig({ decision_wait: '1h', policies: always }, { capacityMiB: 32 });
+  await rig.processor.start();
+  await rig.send(request('small', span(1, 1, 10)));
+  const outcome = await rig.send(request('huge', span(2, 2, 17 << 20)));
+  t.match(outcome, { kind: 'refused', retryable: false, code: GrpcStatus.resourceExhausted });
+  await rig.clock.advance(1000);
+  t.equal(rig.metric('ringtail_account_buffered_spans', account), 1, 'nothing was decided early for it');
   await rig.processor.stop();
 });
