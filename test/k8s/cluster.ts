@@ -89,7 +89,7 @@ export class Cluster {
     const end = Date.now() + deadlineMs;
     while (!(await holds().catch(() => false))) {
       if (Date.now() > end) throw new Error(`${what}: not within ${deadlineMs / 1000} s`);
-      await wait(500);
+      await wait(2_000);
     }
   }
 
