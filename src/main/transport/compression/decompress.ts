@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import zlib from 'node:zlib';
 import { decompressLz4 } from './lz4.ts';
+import { gunzipSmall } from './small-gunzip.ts';
 import { CompressionError, decompressSnappy, decompressSnappyFramed, outputTooLarge } from './snappy.ts';
 
 export { CompressionError } from './snappy.ts';
@@ -28,7 +29,7 @@ export function decompress(encoding: Encoding, bytes: Uint8Array, bytesMax: numb
     case 'gzip':
       if (bytes.length < 2 || bytes[0] !== 0x1f || bytes[1] !== 0x8b)
         throw new CompressionError(bytes.length === 0 ? 'EOF' : 'gzip: invalid header');
-      return run(zlib.gunzipSync, zlib.gunzip, bytes, bytesMax, sizeHint(bytes, bytesMax));
+      return gunzipSmall(bytes, bytesMax) ?? run(zlib.gunzipSync, zlib.gunzip, bytes, bytesMax, sizeHint(bytes, bytesMax));
     case 'zlib':
     case 'deflate':
       if (bytes.length < 2 || (bytes[0]! & 15) !== 8 || (bytes[0]! * 256 + bytes[1]!) % 31 !== 0)
