@@ -16,7 +16,7 @@ import { RequestMaker } from './tier/bench-request.ts';
 const grpcPrefixBytes = 5;
 const requestsPerRun = 40;
 const decisionWaitMs = 2_000;
-const shape = { spansPerRequest: 510, spansPerTrace: 3, services: 5, fatBytes: 0, gzip: false };
+const shape = { spansPerRequest: 510, spansPerTrace: 3, services: 5, fatAttributes: 0, gzip: false };
 const seedPolicies = [
   { name: 'error', type: 'status_code', status_code: { status_codes: ['ERROR'] } },
   { name: 'latency', type: 'latency', latency: { threshold_ms: 1000 } },

@@ -25,7 +25,7 @@ const allocatedBytes = (): number => (getHeapStatistics() as unknown as { readon
 
 /** Bytes of heap that one request costs, the median of several rounds. Optimised code allocates less, so the first rounds do not count. */
 async function bytesPerRequest(intake: Intake, spansPerRequest: number, afterRound: () => Promise<void>): Promise<number> {
-  const shape = { spansPerRequest, spansPerTrace: 15, services: 5, fatBytes: 0, gzip: false };
+  const shape = { spansPerRequest, spansPerTrace: 15, services: 5, fatAttributes: 0, gzip: false };
   const maker = new RequestMaker(shape);
   const places = Array.from({ length: shape.services }, () => Buffer.alloc(maker.requestBytesMax) as Buffer);
   const chunks = places.map((place) => [place.subarray(0, 0)]);

@@ -8,8 +8,8 @@ export interface RequestShape {
   /** Of one trace in one request; a trace has spans in every service. */
   readonly spansPerTrace: number;
   readonly services: number;
-  /** Bytes of padding per span beside the usual attributes. */
-  readonly fatBytes: number;
+  /** Attributes per span beside the usual ones, of 29 bytes each. */
+  readonly fatAttributes: number;
   readonly gzip: boolean;
 }
 
@@ -19,6 +19,11 @@ const grpcPrefixBytes = 5;
 const compressedVariants = 48;
 const placeholder = Buffer.concat([traceIdMagic, Buffer.alloc(12, 0x5a)]);
 const slowNanos = 5_000_000_000n;
+
+const fatOf = (count: number) =>
+  Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [`attr.${10 + index}`, `value-${(index * 7919) % 100_000_000}`.padEnd(14, 'x')]),
+  );
 
 function templateSpan(index: number, shape: RequestShape, nowNanos: bigint): SpanSpec {
   const trace = Math.floor(index / shape.spansPerTrace);
@@ -39,7 +44,7 @@ function templateSpan(index: number, shape: RequestShape, nowNanos: bigint): Spa
       'user.id': `user-${(index * 2_654_435_761) % 1_000_003}`,
       'db.rows': index % 97,
       'messaging.batch': true,
-      ...(shape.fatBytes > 0 ? { payload: 'x'.repeat(shape.fatBytes) } : {}),
+      ...fatOf(shape.fatAttributes),
     },
     // One trace in a hundred has an error.
     ...(trace % 100 === 0 ? { statusCode: 2 } : {}),

@@ -22,7 +22,7 @@ export interface TierCase {
   configuration(receiverPort: number, sinkPorts: readonly number[]): string;
 }
 
-const usual: RequestShape = { spansPerRequest: 510, spansPerTrace: 3, services: 5, fatBytes: 0, gzip: false };
+const usual: RequestShape = { spansPerRequest: 510, spansPerTrace: 3, services: 5, fatAttributes: 0, gzip: false };
 
 const receiver = (port: number) => `
 receivers:
@@ -87,7 +87,7 @@ const sampled = { ...routed, sinks: 1, warmMs: 4000, configuration: sampler('3s'
 export const tierCases: readonly TierCase[] = [
   { ...routed, name: 'tier/router 510 spans', shape: usual, must: 3.5, aim: 6 },
   { ...routed, name: 'tier/router 102 spans', shape: { ...usual, spansPerRequest: 102 }, inflight: 16, must: 2.5, aim: 4 },
-  { ...routed, name: 'tier/router 910 B spans', shape: { ...usual, fatBytes: 580 }, must: 3.5, aim: 6 },
+  { ...routed, name: 'tier/router 910 B spans', shape: { ...usual, fatAttributes: 20 }, must: 3.5, aim: 6 },
   { ...routed, name: 'tier/router gzip', shape: { ...usual, gzip: true }, configuration: router('gzip'), must: 2.5, aim: 3.5 },
   { ...sampled, name: 'tier/sampler saturated', shape: usual, must: 7, aim: 12 },
   { ...sampled, name: 'tier/sampler 40000 per second', shape: usual, rate: 40_000, must: 3.5, aim: 6 },
