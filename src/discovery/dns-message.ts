@@ -114,6 +114,7 @@ export function answersQuery(bytes: Buffer, id: number, name: string, type: DnsR
 
 /** What a response says about `type`. Errors: undefined when it is malformed. */
 export function decodeDnsResponse(bytes: Buffer, type: DnsRecordType): DnsResponse | undefined {
+  if (!isWhole(bytes)) return undefined;
   try {
     const packet = dnsPacket.decode(bytes);
     const records = packet.answers ?? [];
@@ -133,6 +134,43 @@ export function decodeDnsResponse(bytes: Buffer, type: DnsRecordType): DnsRespon
   } catch {
     return undefined;
   }
+}
+
+/** Record type → bytes of its data. */
+const fixedBytes: ReadonlyMap<number, number> = new Map([
+  [1, 4],
+  [28, 16],
+]);
+
+/**
+ * Whether every record that the header counts is there to its last byte: the library makes addresses of what is cut off.
+ *
+ * Record: name, type (2), class (2), ttl (4), length (2), data. Source: RFC 1035, section 4.1.3.
+ */
+function isWhole(bytes: Buffer): boolean {
+  if (bytes.length < headerBytes) return false;
+  const count = (at: number) => bytes.readUInt16BE(at);
+  let at = headerBytes;
+  for (let left = count(4); left > 0 && at <= bytes.length; left--) at = nameEnd(bytes, at) + 4;
+  for (let left = count(6) + count(8) + count(10); left > 0; left--) {
+    const fixed = nameEnd(bytes, at);
+    if (fixed + 10 > bytes.length) return false;
+    const length = count(fixed + 8);
+    if ((fixedBytes.get(count(fixed)) ?? length) !== length) return false;
+    at = fixed + 10 + length;
+  }
+  return at <= bytes.length;
+}
+
+/** Behind the name: its labels up to the empty one or to a pointer. Beyond the bytes when there is no end. */
+function nameEnd(bytes: Buffer, start: number): number {
+  for (let at = start; at < bytes.length; ) {
+    const length = bytes[at]!;
+    if (length === 0) return at + 1;
+    if (length >= 0xc0) return at + 2;
+    at += 1 + length;
+  }
+  return bytes.length + 1;
 }
 
 function addressesByName(records: readonly Answer[]): Map<string, string[]> {

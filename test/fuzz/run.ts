@@ -14,6 +14,12 @@ export interface FuzzTarget {
   start(prng: Prng): () => void;
 }
 
+/** A target whose turns take their time. */
+export interface AsyncFuzzTarget {
+  readonly name: string;
+  start(prng: Prng): () => void | Promise<void>;
+}
+
 export interface FuzzOptions {
   readonly turns: number;
   readonly secondsMax: number;
@@ -44,6 +50,25 @@ export function runFuzz(target: FuzzTarget, options: FuzzOptions): FuzzReport {
   return { turns, seconds: seconds() };
 }
 
+/** The same for targets that wait. Errors: rejects likewise. */
+export async function runAsyncFuzz(target: AsyncFuzzTarget, options: FuzzOptions): Promise<FuzzReport> {
+  const turn = target.start(seededPrng(options.seed));
+  const start = performance.now();
+  const seconds = () => (performance.now() - start) / 1000;
+  let turns = 0;
+  for (; turns < options.turns; turns++) {
+    if (turns % 256 === 0 && seconds() > options.secondsMax) break;
+    try {
+      await turn();
+    } catch (cause) {
+      throw new Error(`${target.name} fails at turn ${turns} of seed ${options.seed}: ${cause instanceof Error ? cause.message : cause}`, {
+        cause,
+      });
+    }
+  }
+  return { turns, seconds: seconds() };
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -58,10 +83,14 @@ async function main(): Promise<void> {
   for (const file of files) {
     const module = (await import(`./${file}`)) as Record<string, unknown>;
     const targets = Object.values(module).filter(
-      (value): value is FuzzTarget => typeof value === 'object' && value !== null && 'start' in value,
+      (value): value is AsyncFuzzTarget => typeof value === 'object' && value !== null && 'start' in value,
     );
     for (const target of targets) {
-      const report = runFuzz(target, { turns: Number(values.turns), secondsMax: Number(values.seconds), seed: Number(values.seed) });
+      const report = await runAsyncFuzz(target, {
+        turns: Number(values.turns),
+        secondsMax: Number(values.seconds),
+        seed: Number(values.seed),
+      });
       process.stdout.write(`${target.name}: ${report.turns} turns in ${report.seconds.toFixed(1)} s, seed ${values.seed}\n`);
     }
   }

@@ -17,8 +17,8 @@ import type { ConfigPath } from './config-fault.ts';
 import { numberOf } from './raw-value.ts';
 import { scalarValue } from './yaml-source.ts';
 
-/** Policy type → keys of its block. */
-const blockKeys: Readonly<Record<string, readonly string[]>> = {
+/** Policy type → keys of its block. Without a prototype: a type that is called `constructor` is none of these. */
+const blockKeys: Readonly<Record<string, readonly string[]>> = Object.assign(Object.create(null), {
   always_sample: [],
   trace_flags: [],
   latency: ['threshold_ms', 'upper_threshold_ms'],
@@ -36,7 +36,7 @@ const blockKeys: Readonly<Record<string, readonly string[]>> = {
   not: ['not_sub_policy'],
   drop: ['drop_sub_policy'],
   composite: ['max_total_spans_per_second', 'policy_order', 'composite_sub_policy', 'rate_allocation'],
-};
+});
 const groupTypes = ['and', 'not', 'drop', 'composite'];
 
 interface Policy {

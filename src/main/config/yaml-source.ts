@@ -1,5 +1,6 @@
 /** Reads one YAML text as Go's yaml.v3 reads it, keeping the document (for `--fix`) and the place of every value. Main thread. */
 
+import { Buffer } from 'node:buffer';
 import {
   type Document,
   isAlias,
@@ -12,6 +13,7 @@ import {
   type ParsedNode,
   parseAllDocuments,
   Scalar,
+  visit,
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
@@ -53,6 +55,24 @@ export function parseYaml(text: string, file: string, placeOfLine?: PlaceOfLine)
   return second.errors.length === 0 ? toSource(second, file, relaxed.shifts, placeOfLine) : toSource(first, file, new Map(), placeOfLine);
 }
 
+/** As Go's yaml.v3 does: `!!binary` is the text of its bytes, and a tag of one's own before nothing leaves it null. */
+function plainTags(document: YamlDocument): void {
+  visit(document as Document, {
+    Scalar(_, scalar) {
+      const { value } = scalar as { value: unknown };
+      if (value instanceof Uint8Array) {
+        scalar.value = Buffer.from(value).toString('utf8');
+        scalar.type = Scalar.QUOTE_DOUBLE;
+        delete scalar.tag;
+      } else if (scalar.tag !== undefined && !scalar.tag.startsWith(tagPrefix) && scalar.source === '' && scalar.type === Scalar.PLAIN) {
+        scalar.value = null;
+        scalar.source = 'null';
+        delete scalar.tag;
+      }
+    },
+  });
+}
+
 interface ParsedText {
   readonly documents: readonly YamlDocument[];
   readonly errors: readonly YAMLError[];
@@ -73,6 +93,7 @@ function parseOnce(written: string): ParsedText {
     lineCounter,
   });
   const documents = [...parsed] as YamlDocument[];
+  for (const document of documents) plainTags(document);
   return { documents, errors: documents.flatMap((document) => document.errors), lineCounter, text };
 }
 

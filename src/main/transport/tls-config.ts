@@ -107,9 +107,9 @@ function checkCommon(config: CommonConfig, path: readonly (string | number)[]): 
     faults.push(fault(path, 'TLS configuration must include both certificate and key (CertFile/CertPem and KeyFile/KeyPem)'));
   }
   const { min_version: min, max_version: max } = config;
-  if (min !== '' && tlsVersions[min] === undefined)
+  if (min !== '' && !Object.hasOwn(tlsVersions, min))
     add('min_version', `invalid TLS min_version: unsupported TLS version: ${JSON.stringify(min)}`);
-  if (max !== '' && tlsVersions[max] === undefined)
+  if (max !== '' && !Object.hasOwn(tlsVersions, max))
     add('max_version', `invalid TLS max_version: unsupported TLS version: ${JSON.stringify(max)}`);
   if (max !== '' && versionOrder.indexOf(max) >= 0 && versionOrder.indexOf(max) < versionOrder.indexOf(min === '' ? '1.2' : min)) {
     faults.push(fault(path, 'invalid TLS configuration: min_version cannot be greater than max_version'));
@@ -119,7 +119,7 @@ function checkCommon(config: CommonConfig, path: readonly (string | number)[]): 
     if (!known) faults.push(fault([...path, 'cipher_suites', index], `invalid TLS cipher suite: ${JSON.stringify(suite)}`));
   });
   config.curve_preferences.forEach((curve, index) => {
-    if (tlsCurves[curve] !== undefined) return;
+    if (Object.hasOwn(tlsCurves, curve)) return;
     const expected = Object.keys(tlsCurves).join(' ');
     faults.push(fault([...path, 'curve_preferences', index], `invalid curve type: ${curve}. Expected values are [${expected}]`));
   });
