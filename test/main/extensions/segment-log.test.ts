@@ -197,10 +197,11 @@ t.test('any history of stores, acknowledgements and restarts keeps exactly what 
     { weight: 5, arbitrary: fc.record({ acknowledge: fc.nat() }) },
     { weight: 1, arbitrary: fc.constant('restart' as const) },
   );
+  const root = t.testdir();
   let runs = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      const directory = join(t.testdirName, String(runs++));
+      const directory = join(root, String(runs++));
       mkdirSync(directory, { recursive: true });
       let { log } = await openLog(directory);
       const open = new Map<number, { record: StoredRecord; body: Buffer }>();
