@@ -90,7 +90,8 @@ export const tierCases: readonly TierCase[] = [
   { ...routed, name: 'tier/router 910 B spans', shape: { ...usual, fatAttributes: 20 }, must: 3.5, aim: 6 },
   { ...routed, name: 'tier/router gzip', shape: { ...usual, gzip: true }, configuration: router('gzip'), must: 2.5, aim: 3.5 },
   { ...sampled, name: 'tier/sampler saturated', shape: usual, must: 7, aim: 12 },
-  { ...sampled, name: 'tier/sampler 40000 per second', shape: usual, rate: 40_000, must: 3.5, aim: 6 },
+  // At 78 requests a second code takes a while to become hot.
+  { ...sampled, name: 'tier/sampler 40000 per second', shape: usual, rate: 40_000, warmMs: 10_000, must: 3.5, aim: 6 },
   {
     ...sampled,
     name: 'tier/sampler memory',
