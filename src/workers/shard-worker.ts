@@ -52,6 +52,7 @@ export class ShardRunner {
       shards: settings.shards,
       shardIndex: task.shard,
       needsSizes: settings.needsSizes,
+      atDecision: !settings.spanIngest,
       shared: { buffer: this.#memory.buffer, byteOffset: settings.sharedAt, byteLength: settings.sharedLength },
       clock: systemClock,
     });

@@ -30,6 +30,8 @@ export interface PolicyContext {
   readonly featureGates: ReadonlySet<string>;
   readonly shards: number;
   readonly shardIndex: number;
+  /** `sampling_strategy: trace-complete`, and facts of traces that can show all spans again. */
+  readonly atDecision?: boolean;
   /** Whether the processor wants sizes itself (`maximum_trace_size_bytes`, the bytes metric). */
   readonly needsSizes?: boolean;
   /** Budgets that workers and shards share, `sharedRegionBytes` large. Absent: this instance keeps them for itself. */
@@ -100,8 +102,8 @@ class PolicyCompiler {
   }
 
   get #ottl(): OttlSettings {
-    const { featureGates, clock = systemClock } = this.#context;
-    return { featureGates, clock, warn: (text) => this.#counters.ignore(text) };
+    const { featureGates, clock = systemClock, atDecision = false } = this.#context;
+    return { featureGates, clock, atDecision, warn: (text) => this.#counters.ignore(text) };
   }
 
   policy(config: PolicyConfig): DecidingPolicy {

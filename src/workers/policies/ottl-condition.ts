@@ -9,6 +9,8 @@ import { type LeafPolicy, Verdict } from './policy.ts';
 export interface OttlSettings {
   readonly featureGates: ReadonlySet<string>;
   readonly clock: Clock;
+  /** Conditions that ask for the time are read at the decision, over all spans again; false where each fragment is judged when it comes. */
+  readonly atDecision: boolean;
   /** Told of each error that `error_mode: ignore` passes over. */
   warn(text: string): void;
 }
@@ -17,6 +19,9 @@ const Outcome = { no: 0, yes: 1, failed: 2 } as const;
 type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
 const failedWord = 0;
+const verdictOf = [Verdict.notSampled, Verdict.sampled, Verdict.error] as const;
+/** Within a text literal it costs a second look at the spans and nothing else. */
+const asksForTime = /\bNow\s*\(/;
 
 /**
  * State: one word, 1 when the policy failed. Spans are tried in order, each with the span conditions and then its events with theirs, until one is met or, with
@@ -60,6 +65,22 @@ export function ottlCondition(
     return Outcome.no;
   }
 
+  const lastErrorText = (): string => lastError;
+  if (settings.atDecision && [...config.span, ...config.spanevent].some((text) => asksForTime.test(text))) {
+    return {
+      stateWords: 0,
+      read(_settled, trace) {
+        let outcome: Outcome = Outcome.no;
+        trace.eachSpan?.(trace.firstRun, (span) => {
+          view.atSpan(span);
+          outcome = tryAll();
+          return outcome !== Outcome.no;
+        });
+        return verdictOf[outcome];
+      },
+      lastError: lastErrorText,
+    };
+  }
   return {
     stateWords: 1,
     fold(span, words, at) {
@@ -72,7 +93,7 @@ export function ottlCondition(
       if (!settled) return Verdict.notSampled;
       return words[at + failedWord] === 1 ? Verdict.error : Verdict.sampled;
     },
-    lastError: () => lastError,
+    lastError: lastErrorText,
   };
 }
 

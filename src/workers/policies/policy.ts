@@ -20,6 +20,8 @@ export interface TraceFacts {
   bytes: Uint8Array;
   /** Position of the first run row of the trace; walk `next`. For policies that must look at everything again. */
   firstRun: number;
+  /** Shows the spans of a chain of runs in order until `visit` answers true. Absent where policies are judged without a table. */
+  eachSpan?(firstRun: number, visit: (span: SpanCursor) => boolean): void;
 }
 
 /** How a policy that tests one attribute sees it: the shared walk finds the value, once for all policies that name the key. */

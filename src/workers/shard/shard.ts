@@ -1,15 +1,15 @@
 /** One shard's turn: takes new requests into its table, decides what is due, frames what is sampled. Whichever thread runs the shard. */
 
 import { countDoubles, header, headerDoubles, requestBlock, ShardRunState, traceRow } from '../../shared/arena/region-layout.ts';
-import { factBits, factRow, runRow, runSpansMax, scopeRow } from '../../shared/arena/rows.ts';
+import { factBits, factRow, runRow, scopeRow } from '../../shared/arena/rows.ts';
 import type { Kernel } from '../../shared/kernel.ts';
 import { type ShardMemory, shardMemory } from '../../shared/trace-table/shard-memory.ts';
 import { decidedReference, findReference, insertReference, readTraceId, removeReference } from '../../shared/trace-table/trace-index.ts';
 import { appendRoot, freeTraceRow, takeTraceRow, traceAt } from '../../shared/trace-table/trace-rows.ts';
 import { type CompiledPolicies, Trigger } from '../policies/compiled-policies.ts';
 import { membersMax } from '../policies/otel-trace-state.ts';
-import type { SpanCursor } from '../policies/span-cursor.ts';
 import { dueRows, planBatch, triggerOf } from './due-batch.ts';
+import { RunReader } from './run-reader.ts';
 import { counterIndex, ShardColumns } from './shard-columns.ts';
 import { ShardOutput } from './shard-output.ts';
 import type { ShardSettings, ShardTask } from './shard-settings.ts';
@@ -39,13 +39,12 @@ export class Shard {
   readonly settler: TraceSettler;
   /** Text of the last policy error of the last task, '' when there was none. */
   policyError = '';
-  readonly #kernel: Kernel;
   readonly #policies: CompiledPolicies;
   readonly #room: ThresholdRoom;
   /** Rows of traces whose fragment in the resource at hand awaits its verdict; span-ingest only. */
   readonly #fragments: number[] = [];
   readonly #id = { word0: 0, word1: 0, word2: 0, word3: 0 };
-  readonly #span: SpanCursor;
+  readonly #reader: RunReader;
   #cursor = 0;
   #cursorRun = 0;
   #recoveries = 0;
@@ -60,13 +59,13 @@ export class Shard {
       ? new TraceStateFramer(this.memory, settings.otelcolCompatibility ? membersMax.otelcol : membersMax.w3c)
       : undefined;
     this.output = new ShardOutput(kernel, this.memory, framer);
-    this.#kernel = kernel;
+    this.#reader = new RunReader(kernel, this.memory);
     this.#policies = policies;
     this.columns = new ShardColumns(this.memory, settings.policies.length);
     const { memory: views, output, counts, stride } = this;
-    this.settler = new TraceSettler({ memory: views, settings, policies, output, counts, stride });
+    const eachSpan: RunReader['eachSpan'] = (firstRun, visit) => this.#reader.eachSpan(firstRun, visit);
+    this.settler = new TraceSettler({ memory: views, settings, policies, output, counts, stride, eachSpan });
     this.#room = new ThresholdRoom({ memory: views, kernel, output, stride, markBytesMax: this.settler.markBytesMax });
-    this.#span = { bytes: this.memory.bytes, words: this.memory.words, fact: 0, scopeRow: 0, resourceRow: 0 };
   }
 
   run(task: ShardTask): ShardTaskStatus {
@@ -309,13 +308,10 @@ export class Shard {
 
   #foldRun(row: number, run: number, state: number, wantsRoot: boolean, arrivalMs: number): void {
     const { words, place } = this.memory;
-    const count = this.#kernel.facts(run, place.factsAt);
-    const cursor = this.#span;
-    cursor.scopeRow = words[(run + runRow.scope) / 4];
-    cursor.resourceRow = words[(cursor.scopeRow + scopeRow.resource) / 4];
+    const end = this.#reader.read(run);
+    const { cursor } = this.#reader;
     let sawRoot = false;
     const policies = this.#policies;
-    const end = (place.factsAt + Math.min(count, runSpansMax) * factRow.bytes) / 4;
     for (let fact = place.factsAt / 4; fact < end; fact += factRow.bytes / 4) {
       cursor.fact = fact;
       policies.fold(cursor, words, state);

@@ -41,6 +41,7 @@ export interface TraceSettlerParts {
   readonly counts: Float64Array;
   /** Words of a trace row. */
   readonly stride: number;
+  readonly eachSpan: NonNullable<TraceFacts['eachSpan']>;
 }
 
 export class TraceSettler {
@@ -58,7 +59,7 @@ export class TraceSettler {
     const { memory, settings, policies } = parts;
     this.#parts = parts;
     this.decisions = new DecisionMemory(memory, settings);
-    this.#facts = { traceId: 0, spanCount: 0, sizeBytes: 0, bytes: memory.bytes, firstRun: 0 };
+    this.#facts = { traceId: 0, spanCount: 0, sizeBytes: 0, bytes: memory.bytes, firstRun: 0, eachSpan: parts.eachSpan };
     this.#suffixes = settings.record === 'off' ? undefined : new DecisionSuffixes(memory, policies, settings.record === 'full');
     this.markBytesMax = this.#suffixes?.bytesMax ?? 0;
   }
