@@ -14,7 +14,7 @@ import {
   retryConfigOf,
   retrySchema,
 } from '../../src/main/exporters/sender/sender-config.ts';
-import { accepted, refusedPermanent, refusedRetryable } from '../../src/main/pipeline/consume-outcome.ts';
+import { accepted, GrpcStatus, refusedPermanent, refusedRetryable } from '../../src/main/pipeline/consume-outcome.ts';
 import { seededPrng } from '../../src/shared/prng.ts';
 import { flush, ManualClock } from '../support/manual-clock.ts';
 import { Dice, decodeSpans, randomRequest, spanTexts } from '../support/otlp.ts';
@@ -85,6 +85,53 @@ t.test('a full queue refuses for now, or lets the caller wait when told to block
       t.match(third, { kind: 'refused', retryable: true, message: 'sending queue is full' });
       t.equal(numbersOf(settings.metrics, 'otelcol_exporter_enqueue_failed_spans'), 1);
     }
+    chain.stop();
+  }
+});
+
+t.test('a queue that counts requests ends where memory does, and goes on when some is free', async (t) => {
+  for (const block of [false, true]) {
+    const { sender, chain, settings } = rig({ queue: queueOf({ queue_size: 1000, num_consumers: 1, block_on_overflow: block }) });
+    sender.script = undefined;
+    await chain.start();
+    const bytes = Buffer.alloc(4 << 20);
+    let taken = 0;
+    let last: SendOutcome | undefined;
+    for (; taken < 40; taken++) {
+      last = undefined;
+      void chain.consume({ bytes, spanCount: 1 }).then((outcome) => (last = outcome));
+      await flush();
+      if ((last as SendOutcome | undefined)?.kind !== 'accepted') break;
+    }
+    t.ok(taken >= 15 && taken < 30, `${taken} times 4 MiB in an arena of 64`);
+    if (!block) t.match(last, { kind: 'refused', retryable: true, code: GrpcStatus.resourceExhausted, retryAfterMs: 1000 });
+    else t.equal(last, undefined);
+    sender.open[0]!(accepted);
+    await flush();
+    if (block) t.same(last, accepted);
+    else t.same(await chain.consume({ bytes, spanCount: 1 }), accepted);
+    sender.script = () => accepted;
+    sender.open[1]!(accepted);
+    await chain.drain(10_000);
+    t.equal(settings.arena.heldBytes(), 0);
+    chain.stop();
+  }
+});
+
+t.test('what a drain could not begin goes back at its deadline: room to the arena, an answer to who waits', async (t) => {
+  for (const wait of [false, true]) {
+    const { sender, chain, settings, clock } = rig({ queue: queueOf({ num_consumers: 1, wait_for_result: wait }) });
+    sender.script = undefined;
+    await chain.start();
+    const bytes = Buffer.alloc(1 << 20);
+    const answers = [1, 2, 3].map(() => chain.consume({ bytes, spanCount: 1 }));
+    const drained = chain.drain(clock.monotonicMs() + 100);
+    await clock.advance(100);
+    t.same(await drained, { spansLost: wait ? 0 : 3 });
+    sender.open[0]!(refusedRetryable('cut off'));
+    for (const outcome of await Promise.all(answers)) t.match(outcome, { kind: wait ? 'refused' : 'accepted' });
+    await flush();
+    t.equal(settings.arena.heldBytes(), 0);
     chain.stop();
   }
 });

@@ -20,6 +20,9 @@ export interface QueueSettings {
   readonly enqueueFailedSpans: BoundCounter;
 }
 
+const queueFull = refusedRetryable('sending queue is full');
+const noMemory = refusedRetryable('sending queue is full: no memory left', { code: GrpcStatus.resourceExhausted, retryAfterMs: 1000 });
+
 /** A request in the queue. It leaves when the last of its pieces has been answered. */
 interface Item {
   readonly size: number;
@@ -81,8 +84,11 @@ export class QueueSender implements Sender {
     if (this.#closed) return this.#refuse(request, refusedRetryable('sending queue is stopped'));
     if (size > this.#config.queueSize)
       return this.#refuse(request, refusedPermanent('element size too large', GrpcStatus.resourceExhausted));
-    if (this.#size + size <= this.#config.queueSize && this.#waiters.length === 0) return this.#accept(request, size);
-    if (!this.#config.blockOnOverflow) return this.#refuse(request, refusedRetryable('sending queue is full'));
+    const isFull = this.#size + size > this.#config.queueSize || this.#waiters.length > 0;
+    const answer = isFull ? undefined : this.#accept(request, size);
+    if (answer !== undefined) return answer;
+    // Who waits without anything queued would wait for nothing.
+    if (!this.#config.blockOnOverflow || this.#items.size === 0) return this.#refuse(request, isFull ? queueFull : noMemory);
     return new Promise((settle) => this.#waiters.push({ request, size, settle }));
   }
 
@@ -105,7 +111,9 @@ export class QueueSender implements Sender {
     }
     let spansLost = this.#spansLost;
     for (const item of this.#items) if (item.settle === undefined) spansLost += item.spanCount;
-    this.#ready.length = 0;
+    // What was not begun goes back: its room to the arena, its answer to whoever waits for one.
+    const unsent = refusedRetryable('sending queue is stopped');
+    for (const batch of this.#ready.splice(0)) for (const piece of batch.pieces) this.#settlePiece(piece, unsent);
     return spansLost === 0 ? nothingLost : { spansLost };
   }
 
@@ -114,14 +122,17 @@ export class QueueSender implements Sender {
     return Promise.resolve(outcome);
   }
 
-  #accept(request: SendRequest, size: number): Promise<SendOutcome> {
-    this.#size += size;
+  /** Undefined when there is no memory for a copy. */
+  #accept(request: SendRequest, size: number): Promise<SendOutcome> | undefined {
     if (this.#config.waitForResult) {
+      this.#size += size;
       return new Promise((settle) =>
         this.#admit({ size, spanCount: request.spanCount, owned: undefined, settle, piecesOpen: 0, outcome: accepted }, request),
       );
     }
     const owned = copyToOwned(this.#settings.arena, request.chunks, request.byteLength);
+    if (owned === undefined) return undefined;
+    this.#size += size;
     const item: Item = { size, spanCount: request.spanCount, owned, settle: undefined, piecesOpen: 0, outcome: accepted };
     this.#admit(item, { ...request, chunks: [owned.bytes], deadlineMs: Infinity });
     return Promise.resolve(accepted);
@@ -176,8 +187,12 @@ export class QueueSender implements Sender {
 
   #admitWaiters(): void {
     while (this.#waiters.length > 0 && this.#size + this.#waiters[0]!.size <= this.#config.queueSize) {
-      const waiter = this.#waiters.shift()!;
-      void this.#accept(waiter.request, waiter.size).then(waiter.settle);
+      const waiter = this.#waiters[0]!;
+      const answer =
+        this.#accept(waiter.request, waiter.size) ?? (this.#items.size > 0 ? undefined : this.#refuse(waiter.request, noMemory));
+      if (answer === undefined) return;
+      this.#waiters.shift();
+      void answer.then(waiter.settle);
     }
   }
 
