@@ -24,7 +24,12 @@ export const featureGates: readonly FeatureGate[] = Object.freeze([
   { id: 'extension.healthcheck.useComponentStatus', stage: 'Alpha', enabled: false, description: noEffect },
   { id: 'ottl.PanicDuplicateName', stage: 'Stable', enabled: true, description: noEffect },
   { id: 'ottl.contexts.enableOTelColContext', stage: 'Stable', enabled: true, description: noEffect },
-  { id: 'ottl.functions.enableLambda', stage: 'Alpha', enabled: false, description: noEffect },
+  {
+    id: 'ottl.functions.enableLambda',
+    stage: 'Alpha',
+    enabled: false,
+    description: 'Conditions may pass lambdas to All, Any, Filter and their like.',
+  },
   { id: 'ottl.set.allowNil', stage: 'Beta', enabled: true, description: noEffect },
   { id: 'pdata.useProtoPooling', stage: 'Alpha', enabled: false, description: noEffect },
   { id: 'pkg.exporterhelper.queueBatchEnabled', stage: 'Alpha', enabled: false, description: noEffect },
