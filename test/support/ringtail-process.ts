@@ -31,7 +31,7 @@ export async function startRingtail(configuration: string, args: readonly string
     log += chunk;
   });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const protocols = ['grpc', 'http'].filter((name) => new RegExp(`${name}: *\\{`).test(configuration));
+  const protocols = ['grpc', 'http'].filter((name) => new RegExp(`\\b${name}: *\\{`).test(configuration));
   const portOf = (name: string) => new RegExp(`"protocol":"${name}".*"port":(\\d+)`).exec(log)?.[1];
   const endMs = performance.now() + startLimitMs;
   while (protocols.some((name) => portOf(name) === undefined)) {

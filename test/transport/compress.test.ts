@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { compress, joined, sentEncodings } from '../../src/main/transport/compression/compress.ts';
 import { decompress } from '../../src/main/transport/compression/decompress.ts';
+import { compressLz4 } from '../../src/main/transport/compression/lz4-compress.ts';
 import { compressSnappyBlock } from '../../src/main/transport/compression/snappy-compress.ts';
 
 const bytesMax = 1 << 24;
@@ -28,6 +29,13 @@ t.test('snappy makes repeating bytes small and others hardly larger', async (t) 
   t.ok(compressSnappyBlock(Buffer.alloc(65_536, 'key=value;')).length < 4_000);
   const noise = Uint8Array.from({ length: 65_536 }, (_, index) => (Math.imul(index + 1, 2654435761) >>> 11) & 255);
   t.ok(compressSnappyBlock(noise).length <= 65_536 + 16);
+});
+
+t.test('lz4 makes repeating bytes small and others hardly larger', async (t) => {
+  t.ok(compressLz4(Buffer.alloc(65_536, 'key=value;')).length < 1_000);
+  const noise = Uint8Array.from({ length: 200_000 }, (_, index) => (Math.imul(index + 1, 2654435761) >>> 11) & 255);
+  t.ok(compressLz4(noise).length <= 200_000 + 32);
+  t.equal(compressLz4(new Uint8Array()).toString('hex'), '04224d1860408200000000');
 });
 
 t.test('joins pieces, and does not copy one', async (t) => {

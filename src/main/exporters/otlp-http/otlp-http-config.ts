@@ -33,7 +33,7 @@ export const otlpHttpSchema = object(
     profiles_endpoint: string().describe(`${notUsed}Ringtail has no profiles pipelines.`),
     encoding: choice(['proto', 'json']).default('proto').describe('Form of the body.'),
     timeout: duration().default(30_000).describe('Limit for one attempt; 0 = none.'),
-    compression: string().default('gzip').describe('gzip, zstd, zlib, deflate, snappy, x-snappy-framed or none.'),
+    compression: string().default('gzip').describe('gzip, zstd, zlib, deflate, snappy, x-snappy-framed, lz4 or none.'),
     compression_params: object({
       level: int().describe('0 = the fastest. gzip, zlib, deflate: −2 (Huffman only), −1 (the library’s default), 1 to 9; zstd: any.'),
     }),
@@ -69,7 +69,7 @@ export const otlpHttpSchema = object(
 export type OtlpHttpConfig = Infer<typeof otlpHttpSchema>;
 
 const oldKeepaliveKeys = ['idle_conn_timeout', 'max_idle_conns', 'max_idle_conns_per_host', 'disable_keep_alives'] as const;
-const compressionTypes: readonly string[] = [...sentEncodings, 'lz4', 'none', ''];
+const compressionTypes: readonly string[] = [...sentEncodings, 'none', ''];
 /** Source: http.DefaultTransport. */
 const idleMsDefault = 90_000;
 
@@ -119,7 +119,6 @@ function checkCompression(config: OtlpHttpConfig, fault: Fault): void {
   const { compression } = config;
   const { level } = config.compression_params;
   if (!compressionTypes.includes(compression)) fault('compression', `unsupported compression type "${compression}"`);
-  else if (compression === 'lz4') fault('compression', 'lz4 is not available for sending; write zstd, which is smaller and nearly as fast');
   if (compression === '' || compression === 'none' || compression === 'zstd' || level === 0) return;
   const takesLevel = compression === 'gzip' || compression === 'zlib' || compression === 'deflate';
   if (!takesLevel || level < -2 || level > 9)
