@@ -148,14 +148,14 @@ t.test('wait_for_result tells the caller what became of the request', async (t) 
   t.match(await chain.consume(newRequest(1, 1)), { kind: 'refused', retryable: false, message: 'no' });
 });
 
-t.test('drain sends what is queued, once, and tells what it lost', async (t) => {
+t.test('drain sends what is queued, tries once more what failed, and tells what it lost', async (t) => {
   const { sender, chain } = rig({ queue: queueOf({ num_consumers: 1 }), retry: retryOf({}) });
-  sender.script = (call) => (call === 2 ? refusedRetryable('away') : accepted);
+  sender.script = (call) => (call === 2 || call === 3 ? refusedRetryable('away') : accepted);
   for (let index = 0; index < 4; index++) await chain.consume(newRequest(3, 1));
   const [report, again] = await Promise.all([chain.drain(10_000), chain.drain(10_000)]);
   t.same(report, { spansLost: 3 });
   t.equal(again, report);
-  t.equal(sender.requests.length, 4);
+  t.equal(sender.requests.length, 5);
   t.match(await chain.consume(newRequest(1, 1)), { kind: 'refused', retryable: true });
   chain.stop();
 });
@@ -234,6 +234,19 @@ t.test('retries end when time is up, when refused for good, and at shutdown', as
   stopped.chain.stop();
   t.match(await waiting, { kind: 'refused', retryable: true, message: 'interrupted due to shutdown: away' });
   t.equal(stopped.clock.waiting, 0);
+  t.equal(stopped.sender.requests.length, 2, 'one last attempt');
+});
+
+t.test('a drain sends at once what waits for its next attempt', async (t) => {
+  const { sender, chain, clock } = rig({ queue: queueOf({}), retry: retryOf({ initial_interval: '30s' }) });
+  let away = true;
+  sender.script = () => (away ? refusedRetryable('away') : accepted);
+  for (let index = 0; index < 3; index++) await chain.consume(newRequest(2, 1));
+  await flush();
+  away = false;
+  t.same(await chain.drain(clock.monotonicMs() + 1_000), { spansLost: 0 });
+  t.equal(sender.requests.length, 6);
+  chain.stop();
 });
 
 t.test('each attempt gets its own deadline', async (t) => {

@@ -13,10 +13,10 @@ export interface RetrySettings {
   readonly logger: Logger;
 }
 
-/** A wait that a shutdown can end: `true` when the time has passed, `false` when it was interrupted. */
+/** A wait that a shutdown can end. */
 interface Pause {
   readonly timer: Timer;
-  readonly end: (passed: boolean) => void;
+  readonly end: () => void;
 }
 
 export class RetrySender implements Sender {
@@ -48,26 +48,26 @@ export class RetrySender implements Sender {
         { error: outcome.message, interval_ms: Math.round(delayMs), spans: request.spanCount },
         'Exporting failed. Will retry the request after interval.',
       );
-      if (!(await this.#pause(delayMs))) return givenUp('interrupted due to shutdown', outcome);
+      await this.#pause(delayMs);
     }
   }
 
-  /** No further attempt is made; waits end at once. Requests sent from now on get one attempt. */
+  /** Waits end at once; every request that is here or comes gets one more attempt, since the server may be back. */
   stopRetrying(): void {
     this.#stopped = true;
     for (const pause of this.#pauses) {
       pause.timer.cancel();
-      pause.end(false);
+      pause.end();
     }
     this.#pauses.clear();
   }
 
-  #pause(delayMs: number): Promise<boolean> {
+  #pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
       const pause: Pause = {
         timer: this.#settings.clock.after(delayMs, () => {
           this.#pauses.delete(pause);
-          resolve(true);
+          resolve();
         }),
         end: resolve,
       };
