@@ -53,7 +53,7 @@ export interface CompiledPolicies {
    * one by one, in this task. Facts are not reused here.
    */
   judgeBatch(batch: readonly BatchTrace[], words: Uint32Array, nowMs: number): void;
-  /** Evaluates all policies for one due trace, spec 1.6, and counts votes in the counters. Units: `nowMs` is wall time. */
+  /** Evaluates all policies for one due trace, spec 1.6, and counts votes in the counters. Units: `nowMs` is monotonic. */
   decide(trace: TraceFacts, words: Uint32Array, at: number, nowMs: number): DecisionResult;
   /**
    * One fragment of an undecided trace under `sampling_strategy: span-ingest`: its state is that of the fragment alone, its facts' counts are cumulative.

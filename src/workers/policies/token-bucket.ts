@@ -16,7 +16,7 @@ export const tokenBucketBytes = 32;
 /**
  * Capacity `burst`, refilled by `perSecond`, full at the start.
  *
- * Units:  tokens; times are milliseconds of the wall clock, and a clock set back refills nothing.
+ * Units:  tokens; times are milliseconds of a clock that is never set back, the same for all workers.
  * Source: spec 1.4.6, the arithmetic of golang.org/x/time/rate: a deficit that would be made up in less than a nanosecond counts as none.
  */
 export class TokenBucket {

@@ -46,7 +46,6 @@ export interface ShardTask {
   readonly settingsLength: number;
   readonly shard: number;
   readonly nowMs: number;
-  readonly wallMs: number;
   /** Decide every trace that arrived up to then, due or not; -Infinity is none. */
   readonly earlyBeforeMs: number;
   /** Decide everything: the process is ending. */

@@ -89,7 +89,7 @@ export class Shard {
     words[head + header.epoch] = epoch;
     this.#cursor = words[head + header.cursor];
     this.#cursorRun = words[head + header.cursorRun];
-    this.settler.begin(epoch, task.nowMs, task.wallMs);
+    this.settler.begin(epoch, task.nowMs);
     this.counts.fill(0);
     this.counts[counterIndex.recoveries] = this.#recoveries;
     this.#recoveries = 0;

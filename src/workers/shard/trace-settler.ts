@@ -53,7 +53,6 @@ export class TraceSettler {
   readonly #suffixes: DecisionSuffixes | undefined;
   #epoch = 0;
   #nowMs = 0;
-  #wallMs = 0;
 
   constructor(parts: TraceSettlerParts) {
     const { memory, settings, policies } = parts;
@@ -64,11 +63,10 @@ export class TraceSettler {
     this.markBytesMax = this.#suffixes?.bytesMax ?? 0;
   }
 
-  /** A task begins. Units: `nowMs` monotonic, `wallMs` wall time. */
-  begin(epoch: number, nowMs: number, wallMs: number): void {
+  /** A task begins. Units: `nowMs` monotonic, for limiters too: a calendar that is set back must not close them for as long. */
+  begin(epoch: number, nowMs: number): void {
     this.#epoch = epoch;
     this.#nowMs = nowMs;
-    this.#wallMs = wallMs;
   }
 
   /** Gate `usetracestate`: the traces that are decided next, one by one; drop policies are judged and limiters cut them as a batch. */
@@ -78,7 +76,7 @@ export class TraceSettler {
       const at = traceAt(memory, stride, row);
       return { facts: { ...this.#readFacts(at) }, at: at + traceRow.words };
     });
-    policies.judgeBatch(batch, memory.words, this.#wallMs);
+    policies.judgeBatch(batch, memory.words, this.#nowMs);
   }
 
   /** Decides a due trace. */
@@ -93,7 +91,7 @@ export class TraceSettler {
       this.#settle(row, noPolicy, trigger, memory.words[at + traceRow.sizeBytes], !settings.otherStayHeld);
       return;
     }
-    const result = policies.decide(facts, memory.words, at + traceRow.words, this.#wallMs);
+    const result = policies.decide(facts, memory.words, at + traceRow.words, this.#nowMs);
     this.#settle(row, result, trigger, facts.sizeBytes, true);
   }
 
@@ -102,7 +100,7 @@ export class TraceSettler {
     const { memory, stride, policies } = this.#parts;
     const { words } = memory;
     const at = traceAt(memory, stride, row);
-    const result = policies.decideOnIngest(this.#readFacts(at), words, at + traceRow.words, this.#wallMs);
+    const result = policies.decideOnIngest(this.#readFacts(at), words, at + traceRow.words, this.#nowMs);
     this.closeFragment(row);
     if (result.decision !== Decision.pending) this.#settle(row, result, Trigger.ingest, words[at + traceRow.sizeBytes], true);
   }

@@ -240,7 +240,6 @@ export class ShardScheduler {
       settingsLength,
       shard: shard.index,
       nowMs: clock.monotonicMs(),
-      wallMs: clock.wallMs(),
       earlyBeforeMs: this.#earlyBeforeMs,
       drain: this.#draining,
       keepAll: shard.crashes >= crashesMax,
