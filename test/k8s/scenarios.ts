@@ -311,14 +311,15 @@ export const scenarios: Readonly<Record<string, (cluster: Cluster) => Promise<un
     const hpa = ['--set', 'sampler.autoscaling.enabled=true,sampler.autoscaling.minReplicas=3,sampler.autoscaling.maxReplicas=6'];
     await upgrade(cluster, ...hpa);
     // Helm has taken the field `replicas` away, which leaves one until the autoscaler has looked.
-    const ready = (count: string) => async () =>
-      (await cluster.kubectl('get', 'statefulset', sampler, '-o', 'jsonpath={.status.readyReplicas}')) === count;
-    await cluster.eventually('three samplers', ready('3'));
+    const ready = (count: number) => async () =>
+      Number(await cluster.kubectl('get', 'statefulset', sampler, '-o', 'jsonpath={.status.readyReplicas}')) >= count;
+    // Starting costs CPU, so there may be more of them soon.
+    await cluster.eventually('three samplers', ready(3));
     const pods = (
       await cluster.kubectl('get', 'pod', '-l', 'app.kubernetes.io/component=sampler', '-o', 'jsonpath={.items[*].metadata.name}')
     ).split(' ');
     for (const pod of pods) await cluster.kubectl('annotate', 'pod', pod, 'rig/cpu=40m', '--overwrite');
-    await cluster.eventually('six samplers', ready('6'), 180_000);
+    await cluster.eventually('six samplers', ready(6), 180_000);
     await cluster.eventually('the routers know six samplers', () => backendsKnown(cluster, 6));
     // An upgrade must not reset what the autoscaler decided.
     await upgrade(cluster, ...hpa, '--set', 'sampler.podAnnotations.note=changed');
