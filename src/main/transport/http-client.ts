@@ -33,7 +33,9 @@ export interface HttpRequest {
 export type HttpOutcome =
   | { readonly kind: 'response'; readonly status: number; readonly headers: HttpResponseHeaders; readonly body: Buffer }
   /** Nothing is known of what the server did with the request. */
-  | { readonly kind: 'failed'; readonly message: string; readonly timedOut: boolean };
+  | { readonly kind: 'failed'; readonly message: string; readonly timedOut: boolean }
+  /** No server would be sent this: a header that is none. */
+  | { readonly kind: 'unsendable'; readonly message: string };
 
 /** Lower-case names; a repeated header is a list. */
 export type HttpResponseHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -100,6 +102,7 @@ export class HttpClient {
       const body = await readUpTo(response.body, request.responseBytesMax);
       return { kind: 'response', status: response.statusCode, headers: response.headers, body };
     } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'UND_ERR_INVALID_ARG') return { kind: 'unsendable', message: messageOf(error) };
       return { kind: 'failed', message: timedOut ? deadlineText : messageOf(error), timedOut };
     } finally {
       timer?.cancel();

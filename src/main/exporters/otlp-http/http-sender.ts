@@ -43,14 +43,19 @@ export class HttpSender implements Sender {
   }
 
   async send(request: SendRequest): Promise<SendOutcome> {
-    const { url, encoding, authenticator } = this.#options;
+    const { url, encoding } = this.#options;
+    let headers: HttpHeaders;
+    try {
+      headers = await this.#headers();
+    } catch (error) {
+      return refusedRetryable(`no credentials for the request: ${(error as Error).message}`, { code: GrpcStatus.unauthenticated });
+    }
     try {
       const message = joined(request.chunks, request.byteLength);
       const plain = this.#options.form === 'json' ? Buffer.from(jsonTextOf(message), 'utf8') : message;
       const body = encoding === undefined ? plain : await compress(encoding, plain, this.#options.level);
-      const extra = authenticator === undefined ? [] : await authenticator.clientHeaders();
-      const headers = merged([...this.#options.headers, ...extra]);
       const answer = await this.#client.post({ url, headers, body, deadlineMs: request.deadlineMs, responseBytesMax });
+      if (answer.kind === 'unsendable') return refusedPermanent(`the request could not be made: ${answer.message}`);
       if (answer.kind === 'failed') {
         const code = answer.timedOut ? GrpcStatus.deadlineExceeded : GrpcStatus.unavailable;
         return refusedRetryable(`failed to make an HTTP request: Post "${this.#urlText}": ${answer.message}`, { code });
@@ -63,10 +68,16 @@ export class HttpSender implements Sender {
       return refusedPermanent(`the request could not be made: ${(error as Error).message}`);
     }
   }
+
+  /** Errors: rejects when the authenticator has no credentials. */
+  async #headers(): Promise<HttpHeaders> {
+    const { headers, authenticator } = this.#options;
+    return authenticator === undefined ? headers : merged([...headers, ...(await authenticator.clientHeaders())]);
+  }
 }
 
 /** The last one of a name counts. */
-function merged(headers: HttpHeaders): HttpHeaders {
+export function merged(headers: HttpHeaders): HttpHeaders {
   return [...new Map(headers)];
 }
 

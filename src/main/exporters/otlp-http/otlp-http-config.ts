@@ -1,5 +1,6 @@
 /** The fields of the otlp_http exporter, the checks across them, and what becomes of them. Main thread. */
 
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { ConfigFault, ConfigPath } from '../../config/config-fault.ts';
 import {
   anything,
@@ -79,6 +80,9 @@ export function checkOtlpHttp(config: OtlpHttpConfig, path: ConfigPath): readonl
     faults.push({ severity, path: key === '' ? path : [...path, ...key.split('.')], message });
   };
   checkEndpoints(config, fault);
+  for (const { name, value } of config.headers)
+    if (!isHeader(name, value.reveal()))
+      fault(`headers.${name}`, 'is no header that HTTP allows: a name of letters, digits and -, a value without line ends');
   checkCompression(config, fault);
   const old = oldKeepaliveKeys.filter((key) => config[key] !== undefined && config[key] !== 0 && config[key] !== false);
   for (const key of old) {
@@ -123,6 +127,16 @@ function checkCompression(config: OtlpHttpConfig, fault: Fault): void {
   const takesLevel = compression === 'gzip' || compression === 'zlib' || compression === 'deflate';
   if (!takesLevel || level < -2 || level > 9)
     fault('compression_params.level', `unsupported parameters {Level:${level}} for compression type "${compression}"`);
+}
+
+function isHeader(name: string, value: string): boolean {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function urlOf(text: string): URL | undefined {

@@ -10,7 +10,7 @@ import { HttpClient } from '../../transport/http-client.ts';
 import { authenticatorOf } from '../otlp-grpc/auth-headers.ts';
 import { createSenderChain, type SenderChain } from '../sender/sender-chain.ts';
 import { queueConfigOf, retryConfigOf } from '../sender/sender-config.ts';
-import { HttpSender } from './http-sender.ts';
+import { HttpSender, merged } from './http-sender.ts';
 import { checkOtlpHttp, encodingOf, httpClientOptionsOf, type OtlpHttpConfig, otlpHttpSchema, tracesUrlOf } from './otlp-http-config.ts';
 
 export const otlpHttpExporterType: ExporterType<OtlpHttpConfig> = {
@@ -83,11 +83,11 @@ export class OtlpHttpExporter implements Exporter {
 function headersOf(config: OtlpHttpConfig, url: URL, version: string): readonly (readonly [string, string])[] {
   const encoding = encodingOf(config);
   const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  return [
+  return merged([
     ['content-type', config.encoding === 'json' ? 'application/json' : 'application/x-protobuf'],
     ['user-agent', `Ringtail/${version} (${platform}/${arch})`],
     ...(encoding === undefined ? [] : ([['content-encoding', encoding]] as const)),
     ...(login === ':' ? [] : ([['authorization', `Basic ${Buffer.from(login, 'utf8').toString('base64')}`]] as const)),
     ...config.headers.map((header) => [header.name.toLowerCase(), header.value.reveal()] as const),
-  ];
+  ]);
 }

@@ -142,6 +142,14 @@ t.test('configured headers win, an authenticator adds its own, a user in the URL
   t.equal(target.seen[0]!.headers.authorization, 'Bearer token');
   await sent({ endpoint: target.url.replace('//', '//user:pass%20word@') });
   t.equal(target.seen[1]!.headers.authorization, `Basic ${Buffer.from('user:pass word').toString('base64')}`);
+  const empty = { ...auth, clientHeaders: () => Promise.reject(new Error('no token yet')) } as unknown as Extension;
+  const { outcome } = await sent({ endpoint: target.url, auth: { authenticator: 'x' } }, { x: empty });
+  t.match(outcome, { kind: 'refused', retryable: true, code: 16, message: /no token yet/ });
+  const broken = { ...auth, clientHeaders: () => [['authorization', 'a\nb']] } as unknown as Extension;
+  t.match((await sent({ endpoint: target.url, auth: { authenticator: 'x' } }, { x: broken })).outcome, {
+    kind: 'refused',
+    retryable: false,
+  });
   await t.rejects(sent({ endpoint: target.url, auth: { authenticator: 'nobody' } }), /failed to resolve authenticator "nobody"/);
 });
 
@@ -326,6 +334,8 @@ t.test('what cannot work is refused when the configuration is read', async (t) =
   t.match(faults({ endpoint: 'http://x', compression: 'snappy', compression_params: { level: 1 } }), [/compression type "snappy"/]);
   t.match(faults({ endpoint: 'http://x', idle_conn_timeout: '3s' }), [/^warning .*idle_conn_timeout: is the old form/]);
   t.match(faults({ endpoint: 'http://x', max_idle_conns: 3, keepalive: {} }), [/^error .*max_idle_conns: cannot stand beside/]);
+  t.match(faults({ endpoint: 'http://x', headers: { 'a b': 'c' } }), [/headers\.a b: is no header/]);
+  t.match(faults({ endpoint: 'http://x', headers: { a: 'c\n' } }), [/headers\.a: is no header/]);
   t.match(faults({ endpoint: 'http://x', proxy_url: 'socks5://y' }), [/^error .*proxy_url/]);
   t.match(faults({ endpoint: 'http://x', timeout: '-1s' }), [/'timeout' must be non-negative/]);
   t.same(otlpHttpExporterType.aliases, ['otlphttp']);
