@@ -80,7 +80,7 @@ function checkOnIngest(
     report(
       'warning',
       path,
-      'with span-ingest a drop policy that may still match keeps every trace from being sampled, as in the Collector: what is undecided when its wait is over is not sampled',
+      'with span-ingest a drop policy that may still match keeps every trace from being sampled before its decision wait is over; it is then decided on all that came',
     );
   } else if (judgesAbsence(policy)) {
     report(

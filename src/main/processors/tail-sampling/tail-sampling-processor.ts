@@ -162,7 +162,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
     const context = { sampleOnFirstMatch: config.sample_on_first_match, otelcolCompatibility, featureGates, shards, shardIndex: 0 };
     const bytesGate = featureGates.has('processor.tailsamplingprocessor.metricstatcountbytessampled');
     const needsSizes = config.maximum_trace_size_bytes > 0 || bytesGate;
-    const compiled = compilePolicies(config.policies, { ...context, needsSizes, atDecision: config.sampling_strategy !== 'span-ingest' });
+    const compiled = compilePolicies(config.policies, { ...context, needsSizes, atDecision: !this.#judgesOnIngest() });
     const plan = planRegion(arena, {
       shards,
       stateWords: compiled.stateWords,
@@ -240,7 +240,7 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
         needsSizes,
         record: this.#record(),
         // A drop policy can only be judged on the whole trace: with one, ingest waits for the deadline, where the Collector would never sample.
-        spanIngest: config.sampling_strategy === 'span-ingest' && (compatible || !config.policies.some(({ type }) => type === 'drop')),
+        spanIngest: this.#judgesOnIngest(),
         sampleOnFirstMatch: config.sample_on_first_match,
         otelcolCompatibility: this.#settings.otelcolCompatibility,
         featureGates: [...this.#settings.featureGates],
@@ -257,6 +257,12 @@ class TailSamplingProcessor implements Processor, MeasuredSampler {
     block.bytes.set(bytes);
     block.bytes.fill(0, sharedAt - block.offset, sharedAt - block.offset + sharedBytes);
     return { block, length: bytes.length };
+  }
+
+  /** A drop policy that may still match would keep every fragment from being sampled, so with one the whole trace is judged at its deadline. */
+  #judgesOnIngest(): boolean {
+    const { sampling_strategy: strategy, policies } = this.#config;
+    return strategy === 'span-ingest' && (this.#settings.otelcolCompatibility || !policies.some(({ type }) => type === 'drop'));
   }
 
   /** The Collector's gate asks for what `record: policy` does. */
