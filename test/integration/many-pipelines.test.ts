@@ -10,12 +10,18 @@ import { systemClock } from '../../src/shared/clock.ts';
 import { configOf, newRequest, rigSettings, spansTaken, startSink } from '../exporters/exporter-rig.ts';
 
 const pairs = 12;
+/** An address of this process alone: a port found free on 127.0.0.1 may be somebody's outgoing connection a moment later. */
+const host = `127.77.${(process.pid >> 8) & 255}.${Math.max(1, process.pid & 255)}`;
+
+const given = new Set<number>();
 
 async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const { port } = server.address() as { port: number };
   await new Promise((resolve) => server.close(resolve));
+  if (given.has(port)) return freePort();
+  given.add(port);
   return port;
 }
 
@@ -31,12 +37,12 @@ t.test('twelve routers and twelve samplers work side by side in one process', as
   const each = (line: (pair: number) => string): string => Array.from({ length: pairs }, (_, pair) => line(pair)).join('\n');
   const yaml = `
 receivers:
-${each((i) => `  otlp/r${i}: {protocols: {grpc: {endpoint: "127.0.0.1:${routerPorts[i]}"}}}\n  otlp/s${i}: {protocols: {grpc: {endpoint: "127.0.0.1:${samplerPorts[i]}"}}}`)}
+${each((i) => `  otlp/r${i}: {protocols: {grpc: {endpoint: "${host}:${routerPorts[i]}"}}}\n  otlp/s${i}: {protocols: {grpc: {endpoint: "${host}:${samplerPorts[i]}"}}}`)}
 processors:
 ${each((i) => `  tail_sampling/s${i}: {decision_wait: 300ms, policies: [{name: all, type: always_sample}]}`)}
 exporters:
   otlp: {endpoint: "${sink.endpoint}", compression: none, tls: {insecure: true}, sending_queue: {enabled: false}}
-${each((i) => `  loadbalancing/r${i}: {protocol: {otlp: {compression: none, tls: {insecure: true}}}, resolver: {static: {hostnames: ["127.0.0.1:${samplerPorts[i]}"]}}}`)}
+${each((i) => `  loadbalancing/r${i}: {protocol: {otlp: {compression: none, tls: {insecure: true}}}, resolver: {static: {hostnames: ["${host}:${samplerPorts[i]}"]}}}`)}
 service:
   telemetry: {metrics: {level: none}}
   pipelines:
@@ -51,7 +57,7 @@ ${each((i) => `    traces/r${i}: {receivers: [otlp/r${i}], exporters: [loadbalan
   t.teardown(() => graph.stop());
   const spansEach = 40;
   const clients = routerPorts.map((port) => {
-    const raw = { endpoint: `127.0.0.1:${port}`, compression: 'none', tls: { insecure: true }, sending_queue: { enabled: false } };
+    const raw = { endpoint: `${host}:${port}`, compression: 'none', tls: { insecure: true }, sending_queue: { enabled: false } };
     return new OtlpGrpcExporter(rigSettings(), configOf(otlpGrpcExporterType.schema, raw));
   });
   for (const client of clients) {
