@@ -10,7 +10,7 @@ WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm install --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts scripts
+COPY .ci/build-dist.ts .ci/build-dist.ts
 COPY wasm wasm
 COPY src src
 RUN npm run build:wasm && npm run build \

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
-import { staleChartFiles } from '../../scripts/chart-docs.ts';
+import { staleChartFiles } from '../../helm/scripts/chart-docs.ts';
 import { readConfiguration } from '../../src/main/config/read-configuration.ts';
 import { componentTypes } from '../../src/main/pipeline/component-types.ts';
 import { metricsTable } from '../../src/main/telemetry/metrics-table.ts';
@@ -9,7 +9,7 @@ import { sourcesDigest, sourcesDigestFile } from './golden-sources.ts';
 import { brokenRules } from './invariants.ts';
 import { chartFolder, goldenCases, goldenText, manifestsOf, ofKind } from './render.ts';
 
-t.test('README.md and values.schema.json are generated from values.yaml as it is (node scripts/chart-docs.ts)', async (t) => {
+t.test('README.md and values.schema.json are generated from values.yaml as it is (node helm/scripts/chart-docs.ts)', async (t) => {
   t.same(staleChartFiles(), []);
 });
 

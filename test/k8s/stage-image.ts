@@ -12,7 +12,7 @@ export function stageImage(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
   const app = join(folder, 'app');
   mkdirSync(app, { recursive: true });
-  execFileSync(process.execPath, [join(root, 'scripts/build.ts')], { stdio: 'inherit' });
+  execFileSync(process.execPath, [join(root, '.ci/build-dist.ts')], { stdio: 'inherit' });
   cpSync(join(root, 'dist'), join(app, 'dist'), { recursive: true });
   const { name, version, license, type, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
     string,

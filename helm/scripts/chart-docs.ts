@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { schemaOfValues } from './chart-schema.ts';
 import { readValueRows, type ValueRow } from './chart-values.ts';
 
-const chart = fileURLToPath(new URL('../helm/ringtail/', import.meta.url));
+const chart = fileURLToPath(new URL('../ringtail/', import.meta.url));
 
 function cell(text: string): string {
   return text.replaceAll('|', '\\|');

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { requestBytes, spanIdOf, traceIdOf } from '../support/otlp.ts';
 
-const build = fileURLToPath(new URL('../../scripts/build.ts', import.meta.url));
+const build = fileURLToPath(new URL('../../.ci/build-dist.ts', import.meta.url));
 const deadlineMs = 40_000;
 
 t.test('what is built runs without a .ts file: a sampler with a worker thread decides and ends', async (t) => {

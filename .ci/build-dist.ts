@@ -13,7 +13,9 @@ const startedByUrl = /(new URL\(\s*['"`]\.{1,2}\/[^'"`]+)\.ts(['"`],\s*import\.m
 
 function compile(): void {
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
-  const { status } = spawnSync(tsc, ['-p', join(root, 'tsconfig.build.json'), '--outDir', dist], { cwd: root, stdio: 'inherit' });
+  // A test runner hands its loaders down in NODE_OPTIONS, whatever environment is given here; they are nothing for the compiler.
+  const command = ['-c', 'NODE_OPTIONS= exec "$0" "$@"', tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', dist];
+  const { status } = spawnSync('sh', command, { cwd: root, stdio: 'inherit' });
   if (status !== 0) throw new Error('tsc could not write dist');
 }
 
